@@ -1,0 +1,15 @@
+//! The deciding part of Route Arbiter, without I/O.
+//!
+//! Nothing here reads a clock, a socket, a random number or a hash map's order: `now` is a parameter, effects
+//! are returned. What is seen comes in as [`evidence::Evidence`]; what is decided goes out as
+//! [`command::Intent`]s; what a quorum agreed is [`state::ClusterState`].
+
+pub mod command;
+pub mod evidence;
+pub mod ids;
+pub mod policy;
+pub mod probe;
+pub mod report;
+pub mod rules;
+pub mod state;
+pub mod time;

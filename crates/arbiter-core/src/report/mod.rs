@@ -1,0 +1,62 @@
+//! Reports: what each node sees, how it travels, how old it is.
+//!
+//! No two clocks are ever compared. A report carries, for each peer, the newest BOOTTIME stamp *of that peer*
+//! that its sender had seen when it was written; the receiver's age of the report is its own clock now minus
+//! its own echoed stamp. A report that was buffered on the way is old when it arrives.
+
+use crate::evidence::{Ending, Verdict};
+use crate::ids::{NodeId, ProbeId};
+use crate::time::{MonoMs, UnixMs};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// One probe in a report.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReportedProbe {
+    /// Its state.
+    pub state: Verdict,
+    /// How long it had been in that state when the report was written.
+    pub for_ms: u64,
+    /// Round trip of the last answer, in microseconds.
+    pub last_rtt_us: Option<u64>,
+    /// Lost of the last hundred, in thousandths.
+    pub loss_permille: u32,
+    /// What is wrong with sending or receiving, if anything.
+    pub error: Option<String>,
+}
+
+/// One node's view at one moment.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Report {
+    /// Whose.
+    pub node: NodeId,
+    /// Which run of the process: drawn at start, so that sequence numbers may begin anew.
+    pub boot: u64,
+    /// Counts up within a boot.
+    pub seq: u64,
+    /// The sender's BOOTTIME when it was written. Only the sender may compare it.
+    pub stamp: MonoMs,
+    /// For each node, the newest stamp *of that node* that the sender held.
+    pub echoes: BTreeMap<NodeId, MonoMs>,
+    /// The sender's probes.
+    pub probes: BTreeMap<ProbeId, ReportedProbe>,
+    /// What the sender is doing about its own end.
+    pub ending: Ending,
+    /// How long ago the sender last described the provider with success; `None` if never.
+    pub describe_ok_age_ms: Option<u64>,
+    /// Whether its newest describe failed because the provider was out of reach (not throttled, not denied).
+    pub provider_unreachable: bool,
+    /// The leader that the sender believes in, and how long ago it last heard from it.
+    pub leader: Option<(NodeId, u64)>,
+    /// The sender's wall clock, to be compared by people and alarms only.
+    pub wall_ms: UnixMs,
+}
+
+/// What travels between two nodes: the sender's own report and its newest from everybody else.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Parcel {
+    /// The sender's own.
+    pub own: Report,
+    /// The newest that the sender holds from every other node, the receiver's excepted.
+    pub relayed: Vec<Report>,
+}

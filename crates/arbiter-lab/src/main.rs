@@ -1,0 +1,2 @@
+//! arbiter-lab
+fn main() {}

@@ -1,0 +1,2 @@
+//! arbiterctl
+fn main() {}

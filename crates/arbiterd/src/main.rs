@@ -1,0 +1,2 @@
+//! arbiterd
+fn main() {}
