@@ -42,6 +42,9 @@ pub struct Observation {
     pub routes: BTreeMap<RouteId, RouteSeen>,
     /// Each gateway of the policy; empty when only routes were asked for.
     pub instances: BTreeMap<GatewayId, InstanceSeen>,
+    /// What the policy names and the provider doesn't have (a route table, an interface), each by its id. One
+    /// missing thing does not blind the look at everything else.
+    pub problems: Vec<ProviderError>,
 }
 
 /// What to look at.
@@ -117,9 +120,11 @@ pub trait Provider: Send + Sync + 'static {
     /// Sends one mutation, once, and never again. The whole operation, connect and TLS included, ends after
     /// `timeout_ms`; without an answer by then it is [`Outcome::NoAnswer`], never `Failed`. A request that
     /// provably never left (no credentials, connection refused before a byte was written) is
-    /// [`Outcome::NotSent`].
+    /// [`Outcome::NotSent`]; so is one that the provider's pace does not allow now, since waiting here could
+    /// carry it past the caller's dispatch window.
     async fn mutate(&self, call: &Call, timeout_ms: u64) -> Outcome;
 
-    /// How many mutations of this kind the provider's pace allows to be sent within the next `within_ms`.
+    /// How many mutations of this kind the provider's pace allows to be sent within the next `within_ms`. That
+    /// many calls of [`Provider::mutate`] are not refused for their pace, also if they are made at once.
     fn allowance(&self, kind: CallKind, within_ms: u64) -> u32;
 }

@@ -12,4 +12,5 @@ pub mod probe;
 pub mod report;
 pub mod rules;
 pub mod state;
+pub mod tag;
 pub mod time;
