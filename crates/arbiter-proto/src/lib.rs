@@ -1,1 +1,12 @@
-//! arbiter-proto
+//! The wire: code generated from `proto/`.
+
+/// Version 1 of the protocol. Its documentation is in the `.proto` files, from which it is generated: every
+/// message, field, service and call there carries a comment, or `missing_docs` fires here.
+#[expect(
+    clippy::allow_attributes,
+    clippy::allow_attributes_without_reason,
+    reason = "generated code allows lints in its own way"
+)]
+pub mod v1 {
+    tonic::include_proto!("arbiter.v1");
+}
