@@ -37,7 +37,7 @@ impl fmt::Display for Verdict {
 pub struct ProbeFact {
     /// Its state in the observer's newest report.
     pub state: Verdict,
-    /// How long it had been in that state when the evidence was gathered, the report's own age included.
+    /// How long it had been in that state when the report was written: a lower bound of how long it has been.
     pub for_ms: u64,
 }
 

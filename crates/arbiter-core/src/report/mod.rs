@@ -4,6 +4,10 @@
 //! that its sender had seen when it was written; the receiver's age of the report is its own clock now minus
 //! its own echoed stamp. A report that was buffered on the way is old when it arrives.
 
+mod picture;
+
+pub use picture::{Change, OwnView, Picture};
+
 use crate::evidence::{Ending, Verdict};
 use crate::ids::{NodeId, ProbeId};
 use crate::time::{MonoMs, UnixMs};
@@ -25,6 +29,16 @@ pub struct ReportedProbe {
     pub error: Option<String>,
 }
 
+/// Somebody's own stamp, sent back to them.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Echo {
+    /// The run of the process that wrote the stamp. A stamp of an earlier run means nothing: the host may have
+    /// been rebooted, and its BOOTTIME begun anew.
+    pub boot: u64,
+    /// The stamp.
+    pub stamp: MonoMs,
+}
+
 /// One node's view at one moment.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Report {
@@ -37,7 +51,7 @@ pub struct Report {
     /// The sender's BOOTTIME when it was written. Only the sender may compare it.
     pub stamp: MonoMs,
     /// For each node, the newest stamp *of that node* that the sender held.
-    pub echoes: BTreeMap<NodeId, MonoMs>,
+    pub echoes: BTreeMap<NodeId, Echo>,
     /// The sender's probes.
     pub probes: BTreeMap<ProbeId, ReportedProbe>,
     /// What the sender is doing about its own end.
@@ -48,6 +62,8 @@ pub struct Report {
     pub provider_unreachable: bool,
     /// The leader that the sender believes in, and how long ago it last heard from it.
     pub leader: Option<(NodeId, u64)>,
+    /// The newest rules of `apply` that the sender's program knows.
+    pub rules_supported: u32,
     /// The sender's wall clock, to be compared by people and alarms only.
     pub wall_ms: UnixMs,
 }

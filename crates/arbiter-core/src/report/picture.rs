@@ -1,0 +1,297 @@
+//! The picture: the newest report that this node holds from everybody, and how old each is.
+
+use super::{Echo, Parcel, Report, ReportedProbe};
+use crate::evidence::{Ending, NodeFacts, ProbeFact};
+use crate::ids::{NodeId, ProbeId};
+use crate::time::{MonoMs, UnixMs};
+use std::collections::BTreeMap;
+
+/// What this node itself has to say.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct OwnView {
+    /// Its probes.
+    pub probes: BTreeMap<ProbeId, ReportedProbe>,
+    /// What it is doing about its own end.
+    pub ending: Ending,
+    /// How long ago it last described the provider with success.
+    pub describe_ok_age_ms: Option<u64>,
+    /// Its newest describe found the provider out of reach.
+    pub provider_unreachable: bool,
+    /// The leader that it believes in, and how long ago it last heard from it.
+    pub leader: Option<(NodeId, u64)>,
+    /// The newest rules of `apply` that it knows.
+    pub rules_supported: u32,
+    /// Its wall clock.
+    pub wall_ms: UnixMs,
+}
+
+/// What a parcel brought.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Change {
+    /// Nothing newer than what was held.
+    Nothing,
+    /// Newer reports that say the same.
+    Refreshed,
+    /// Somebody's probe, ending or provider state changed: worth deciding at once.
+    Transition,
+}
+
+/// The newest report of every node, as one node holds them.
+///
+/// It learns a report directly or relayed, and trusts neither arrival time nor anybody's clock: see
+/// [`Picture::age_ms`].
+#[derive(Debug, Clone)]
+pub struct Picture {
+    me: NodeId,
+    boot: u64,
+    started: MonoMs,
+    seq: u64,
+    own: Report,
+    held: BTreeMap<NodeId, Report>,
+}
+
+impl Picture {
+    /// An empty picture of a process that starts now. `boot` must differ from that of any earlier run.
+    pub fn new(me: NodeId, boot: u64, now: MonoMs) -> Self {
+        let own = Report { node: me, boot, stamp: now, ..Report::default() };
+        Self { me, boot, started: now, seq: 0, own, held: BTreeMap::new() }
+    }
+
+    /// Writes this node's next report.
+    pub fn compose(&mut self, view: OwnView, now: MonoMs) -> &Report {
+        self.seq += 1;
+        let echo = |report: &Report| Echo { boot: report.boot, stamp: report.stamp };
+        self.own = Report {
+            node: self.me,
+            boot: self.boot,
+            seq: self.seq,
+            stamp: now,
+            echoes: self.held.iter().map(|(node, report)| (*node, echo(report))).collect(),
+            probes: view.probes,
+            ending: view.ending,
+            describe_ok_age_ms: view.describe_ok_age_ms,
+            provider_unreachable: view.provider_unreachable,
+            leader: view.leader,
+            rules_supported: view.rules_supported,
+            wall_ms: view.wall_ms,
+        };
+        &self.own
+    }
+
+    /// The parcel for a peer: our own report and what we hold of everybody else.
+    pub fn parcel_for(&self, peer: NodeId) -> Parcel {
+        let relayed = self.held.iter().filter(|(node, _)| **node != peer);
+        Parcel { own: self.own.clone(), relayed: relayed.map(|(_, report)| report.clone()).collect() }
+    }
+
+    /// Takes in a parcel.
+    pub fn accept(&mut self, parcel: Parcel) -> Change {
+        let Parcel { own, relayed } = parcel;
+        let first = self.take(own, true);
+        relayed.into_iter().map(|report| self.take(report, false)).fold(first, |a, b| match (a, b) {
+            (Change::Transition, _) | (_, Change::Transition) => Change::Transition,
+            (Change::Refreshed, _) | (_, Change::Refreshed) => Change::Refreshed,
+            _ => Change::Nothing,
+        })
+    }
+
+    fn take(&mut self, report: Report, direct: bool) -> Change {
+        if report.node == self.me {
+            return Change::Nothing;
+        }
+        let Some(held) = self.held.get(&report.node) else {
+            self.held.insert(report.node, report);
+            return Change::Transition;
+        };
+        let newer = if held.boot == report.boot {
+            report.seq > held.seq
+        } else {
+            // Another run of that process. From itself: it is the one that runs. Relayed, it may be the run
+            // before; then only our own stamps in it can tell which is the later one.
+            direct || self.my_echo(&report) > self.my_echo(held)
+        };
+        if !newer {
+            return Change::Nothing;
+        }
+        let changed = says_otherwise(held, &report);
+        self.held.insert(report.node, report);
+        if changed { Change::Transition } else { Change::Refreshed }
+    }
+
+    fn my_echo(&self, report: &Report) -> Option<MonoMs> {
+        report.echoes.get(&self.me).filter(|echo| echo.boot == self.boot).map(|echo| echo.stamp)
+    }
+
+    /// How old a node's newest report is at most: now minus the stamp of our own that it echoes. `None` while
+    /// none was heard, or none that echoes this run of ours.
+    pub fn age_ms(&self, node: NodeId, now: MonoMs) -> Option<u64> {
+        if node == self.me {
+            return Some(0);
+        }
+        self.my_echo(self.held.get(&node)?).map(|stamp| now.since_ms(stamp))
+    }
+
+    /// How long this process has been listening.
+    pub fn listening_ms(&self, now: MonoMs) -> u64 {
+        now.since_ms(self.started)
+    }
+
+    /// Whether this node's newest report was written after `instant` on our clock.
+    pub fn reported_since(&self, node: NodeId, instant: MonoMs) -> bool {
+        node == self.me
+            || self
+                .held
+                .get(&node)
+                .and_then(|report| self.my_echo(report))
+                .is_some_and(|echo| echo >= instant)
+    }
+
+    /// The newest report of a node, our own included.
+    pub fn report(&self, node: NodeId) -> Option<&Report> {
+        if node == self.me { Some(&self.own) } else { self.held.get(&node) }
+    }
+
+    /// Every node's newest report, our own included.
+    pub fn reports(&self) -> impl Iterator<Item = &Report> {
+        std::iter::once(&self.own).chain(self.held.values())
+    }
+
+    /// Forgets nodes that are no longer of the cluster.
+    pub fn retain(&mut self, keep: impl Fn(NodeId) -> bool) {
+        self.held.retain(|node, _| keep(*node));
+    }
+
+    /// What the rules need of every node.
+    pub fn facts(&self, now: MonoMs) -> BTreeMap<NodeId, NodeFacts> {
+        let facts = |report: &Report| {
+            let probes = report
+                .probes
+                .iter()
+                .map(|(id, probe)| (id.clone(), ProbeFact { state: probe.state, for_ms: probe.for_ms }));
+            NodeFacts {
+                age_ms: self.age_ms(report.node, now),
+                ending: report.ending,
+                probes: probes.collect(),
+            }
+        };
+        self.reports().map(|report| (report.node, facts(report))).collect()
+    }
+}
+
+/// Whether two reports of one node differ in anything that a decision could rest on.
+fn says_otherwise(old: &Report, new: &Report) -> bool {
+    old.ending != new.ending
+        || old.boot != new.boot
+        || old.provider_unreachable != new.provider_unreachable
+        || old.leader.map(|(node, _)| node) != new.leader.map(|(node, _)| node)
+        || old.probes.len() != new.probes.len()
+        || old
+            .probes
+            .iter()
+            .any(|(id, probe)| new.probes.get(id).is_none_or(|other| other.state != probe.state))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::evidence::Verdict;
+    use crate::rules::proves;
+
+    const A: NodeId = NodeId(1);
+    const B: NodeId = NodeId(2);
+    const C: NodeId = NodeId(3);
+
+    fn picture(me: NodeId, start: u64) -> Picture {
+        Picture::new(me, 100 + me.0, MonoMs(start))
+    }
+
+    fn speak(from: &mut Picture, to: &mut Picture, at: u64) -> Change {
+        from.compose(OwnView::default(), MonoMs(at));
+        let parcel = from.parcel_for(to.me);
+        to.accept(parcel)
+    }
+
+    #[test]
+    fn age_is_counted_from_the_own_stamp_that_comes_back() {
+        proves("report.age-by-echo");
+        // B's clock is far ahead of A's; it must not matter.
+        let (mut a, mut b) = (picture(A, 1_000), picture(B, 900_000));
+        speak(&mut b, &mut a, 900_000);
+        assert_eq!(a.age_ms(B, MonoMs(1_010)), None, "B has echoed nothing yet");
+        speak(&mut a, &mut b, 1_020);
+        speak(&mut b, &mut a, 900_030);
+        assert_eq!(a.age_ms(B, MonoMs(1_050)), Some(30));
+        assert_eq!(a.age_ms(B, MonoMs(2_020)), Some(1_000));
+    }
+
+    #[test]
+    fn an_echo_of_an_earlier_run_is_no_echo() {
+        proves("report.age-by-echo");
+        let (mut a, mut b) = (picture(A, 5_000), picture(B, 0));
+        speak(&mut a, &mut b, 5_000);
+        // A's host reboots: its BOOTTIME begins anew, so B's echo seems to lie in A's future.
+        let mut a = Picture::new(A, 999, MonoMs(10));
+        speak(&mut b, &mut a, 20);
+        assert_eq!(a.age_ms(B, MonoMs(30)), None);
+    }
+
+    #[test]
+    fn a_buffered_report_is_old_when_it_arrives() {
+        proves("report.buffered-is-old");
+        let (mut a, mut b) = (picture(A, 0), picture(B, 0));
+        speak(&mut a, &mut b, 100);
+        b.compose(OwnView::default(), MonoMs(110));
+        let parcel = b.parcel_for(A);
+        // It lies in a socket buffer for ten seconds.
+        a.accept(parcel);
+        assert_eq!(a.age_ms(B, MonoMs(10_110)), Some(10_010));
+        assert!(!a.reported_since(B, MonoMs(5_000)));
+    }
+
+    #[test]
+    fn a_cut_line_hides_nobody_whom_a_third_can_see() {
+        proves("report.relay");
+        let (mut a, mut b, mut c) = (picture(A, 0), picture(B, 0), picture(C, 0));
+        for round in 0..5 {
+            let at = round * 100;
+            // A and B never speak to each other.
+            speak(&mut a, &mut c, at + 1);
+            speak(&mut b, &mut c, at + 2);
+            speak(&mut c, &mut a, at + 3);
+            speak(&mut c, &mut b, at + 4);
+        }
+        let age = a.age_ms(B, MonoMs(410)).expect("B is known through C, with an echo of A through C");
+        assert!(age <= 210, "{age}");
+    }
+
+    #[test]
+    fn a_relayed_report_of_the_run_before_does_not_replace_the_new_one() {
+        proves("report.relay");
+        let (mut a, mut b, mut c) = (picture(A, 0), picture(B, 0), picture(C, 0));
+        speak(&mut a, &mut b, 1);
+        speak(&mut b, &mut c, 2);
+        let mut reborn = Picture::new(B, 777, MonoMs(3));
+        speak(&mut reborn, &mut a, 4);
+        speak(&mut a, &mut reborn, 5);
+        speak(&mut reborn, &mut a, 6);
+        speak(&mut c, &mut a, 7);
+        assert_eq!(a.report(B).map(|report| report.boot), Some(777));
+    }
+
+    #[test]
+    fn old_and_repeated_reports_change_nothing() {
+        proves("report.age-by-echo");
+        let (mut a, mut b) = (picture(A, 0), picture(B, 0));
+        b.compose(OwnView::default(), MonoMs(1));
+        let old = b.parcel_for(A);
+        let down = ReportedProbe { state: Verdict::Down, ..ReportedProbe::default() };
+        let probes = BTreeMap::from([(ProbeId::from("p"), down)]);
+        b.compose(OwnView { probes, ..OwnView::default() }, MonoMs(2));
+        assert_eq!(a.accept(b.parcel_for(A)), Change::Transition);
+        assert_eq!(a.accept(b.parcel_for(A)), Change::Nothing);
+        assert_eq!(a.accept(old), Change::Nothing);
+        assert_eq!(a.facts(MonoMs(3))[&B].probes[&ProbeId::from("p")].state, Verdict::Down);
+        assert_eq!(speak(&mut b, &mut a, 5), Change::Transition, "the probe vanished");
+        assert_eq!(speak(&mut b, &mut a, 6), Change::Refreshed);
+    }
+}
