@@ -1,2 +1,1 @@
-//! arbiter-lab
 fn main() {}
