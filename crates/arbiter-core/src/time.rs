@@ -62,9 +62,39 @@ impl fmt::Display for HumanMs {
     }
 }
 
+/// A duration exactly, in the largest unit that divides it: `250ms`, `90s`, `10m`, `24h`.
+///
+/// It is what `cluster.toml` takes, so that what is shown can be written back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ExactMs(pub u64);
+
+impl fmt::Display for ExactMs {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let units = [(3_600_000, "h"), (60_000, "m"), (1_000, "s")];
+        let fits = units.into_iter().find(|(unit, _)| self.0 > 0 && self.0.is_multiple_of(*unit));
+        let (unit, name) = fits.unwrap_or((1, "ms"));
+        f.pad(&format!("{}{name}", self.0 / unit))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn exact_durations_lose_nothing() {
+        let cases = [
+            (0, "0ms"),
+            (250, "250ms"),
+            (90_000, "90s"),
+            (600_000, "10m"),
+            (86_400_000, "24h"),
+            (1_500, "1500ms"),
+        ];
+        for (ms, text) in cases {
+            assert_eq!(ExactMs(ms).to_string(), text);
+        }
+    }
 
     #[test]
     fn durations_read_as_people_say_them() {

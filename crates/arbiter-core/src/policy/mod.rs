@@ -6,7 +6,7 @@ mod timing;
 mod validate;
 
 pub use timing::{Remediation, Timing};
-pub use validate::{Problem, Severity};
+pub use validate::{Problem, Severity, nearest, suggestion};
 
 use crate::ids::{GatewayId, InstanceId, NodeId, PathId, ProbeId, RouteId};
 use serde::{Deserialize, Serialize};

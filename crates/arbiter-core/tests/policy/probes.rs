@@ -1,0 +1,173 @@
+//! Probes: who sends them, where to, and whether what must be seen can be seen.
+
+use crate::policies::{probe, reference};
+use crate::{after, problems};
+use arbiter_core::ids::NodeId;
+use arbiter_core::policy::{Path, Policy, Probe, ProbeKind, ProbeRole, Subject, Target};
+
+/// The reference case with a third path, over Direct Connect.
+fn with_direct(observers: &[u64], senders: &[u64], target: Target) -> Policy {
+    let mut policy = reference();
+    policy.paths.push(Path {
+        id: "direct".into(),
+        gateway: None,
+        target,
+        observers: observers.iter().copied().map(NodeId).collect(),
+    });
+    policy.routes[0].paths.push("direct".into());
+    policy.probes.push(probe("direct", Subject::Path("direct".into()), senders, "10.10.1.100"));
+    policy
+}
+
+/// What is done to the first probe.
+type Change = fn(&mut Probe);
+
+#[test]
+fn a_path_without_a_gateway_is_judged_by_a_majority_of_its_observers() {
+    let target = Target::Gateway("vgw-0a1b2c3d".into());
+    assert_eq!(problems(&with_direct(&[1, 2, 3], &[1, 2, 3], target.clone())), Vec::<String>::new());
+    assert_eq!(
+        problems(&with_direct(&[], &[], target.clone())),
+        [
+            "error: paths[2].observers: nobody judges path `direct`: it has neither a gateway nor observers \
+          (name its gateway, or the nodes whose majority judges it)",
+            "error: probes[4].observers: nobody sends probe `direct` (name its observers)"
+        ]
+    );
+    assert_eq!(
+        problems(&with_direct(&[1, 2], &[1, 3], target.clone())),
+        [
+            "warning: probes[4].observers[1]: what node `witness` sees by probe `direct` decides nothing \
+          (a path is judged by its own gateway's node, or by the observers that it names)",
+            "error: paths[2]: 1 of 2 observers of path `direct` send a required probe of it: without 2 it can never \
+          be `Up` (have all its observers send a required probe of it)"
+        ]
+    );
+    assert_eq!(
+        problems(&with_direct(&[1, 2, 3, 3, 9], &[1, 2, 3], target)),
+        [
+            "error: paths[2].observers[4]: unknown node 9 (known: 1 (`strongswan-1`), 2 (`strongswan-2`), 3 (`witness`))",
+            "error: paths[2].observers[3]: node `witness` is named twice (leave the second out)"
+        ]
+    );
+    for (target, message) in [
+        (
+            Target::Gateway("tgw-1".into()),
+            "`tgw-1` is not the id of a virtual private or internet gateway (its form is that of `vgw-0a1b2c3d` or `igw-0a1b2c3d`)",
+        ),
+        (
+            Target::TransitGateway("vgw-1".into()),
+            "`vgw-1` is not the id of a transit gateway (its form is that of `tgw-0a1b2c3d`)",
+        ),
+        (
+            Target::Interface("eni-".into()),
+            "`eni-` is not the id of a network interface (its form is that of `eni-0a1b2c3d`)",
+        ),
+        (
+            Target::Other("nat-1".into()),
+            "`nat-1` is not the id of a target that routes can be given (its form is that of `eni-0a1b2c3d` or `vgw-0a1b2c3d` or `igw-0a1b2c3d` or `tgw-0a1b2c3d`)",
+        ),
+    ] {
+        let found = problems(&with_direct(&[1, 2, 3], &[1, 2, 3], target));
+        assert_eq!(found, [format!("error: paths[2].target: {message}")]);
+    }
+}
+
+#[test]
+fn probes_name_a_known_subject_and_known_observers() {
+    let mut policy = reference();
+    policy.probes[0].subject = Subject::Path("tunnel1".into());
+    policy.probes[2].subject = Subject::Gateway("strongswan1".into());
+    assert_eq!(
+        problems(&policy)[..2],
+        [
+            "error: probes[0].subject: unknown path `tunnel1` (write `tunnel-1`)",
+            "error: probes[2].subject: unknown gateway `strongswan1` (write `strongswan-1`)"
+        ]
+    );
+    after(
+        |p| p.probes[2].observers = vec![NodeId(2), NodeId(3), NodeId(3), NodeId(7)],
+        &[
+            "error: probes[2].observers[3]: unknown node 7 (known: 1 (`strongswan-1`), 2 (`strongswan-2`), 3 (`witness`))",
+            "error: probes[2].observers[2]: node `witness` is named twice (leave the second out)",
+        ],
+    );
+    after(
+        |p| p.probes[0].observers.push(NodeId(3)),
+        &["warning: probes[0].observers[1]: what node `witness` sees by probe `tunnel-1` decides nothing \
+           (a path is judged by its own gateway's node, or by the observers that it names)"],
+    );
+    after(
+        |p| p.probes[2].observers.push(NodeId(1)),
+        &[
+            "warning: probes[2].observers[2]: what node `strongswan-1` sees by probe `strongswan-1` decides nothing \
+           (a gateway is judged by the others: leave this observer out)",
+        ],
+    );
+}
+
+#[test]
+fn a_path_whose_own_node_sends_no_required_probe_is_refused() {
+    let expected =
+        ["error: paths[0]: node `strongswan-1` sends no required probe of its path `tunnel-1`: it can \
+                     never be `Up` (have `strongswan-1` send a required probe to the far end of its tunnel)"];
+    after(|p| drop(p.probes.remove(0)), &expected);
+    after(|p| p.probes[0].role = ProbeRole::Advisory, &expected);
+    let mut policy = reference();
+    policy.probes[0].observers = vec![NodeId(3)];
+    assert!(problems(&policy).contains(&expected[0].to_owned()));
+}
+
+#[test]
+fn a_gateway_that_too_few_others_watch_is_refused() {
+    let expected =
+        ["error: gateways[0]: 1 of 2 other nodes watch gateway `strongswan-1`: without 2 it can never be \
+                     found `Down` (have all other nodes send a required probe of it)"];
+    after(|p| p.probes[2].observers = vec![NodeId(3)], &expected);
+    let mut policy = reference();
+    policy.probes[2].observers = vec![NodeId(1), NodeId(3)];
+    assert!(problems(&policy).contains(&expected[0].to_owned()), "its own node doesn't count");
+    after(
+        |p| p.probes[2].role = ProbeRole::Advisory,
+        &["error: gateways[0]: 0 of 2 other nodes watch gateway `strongswan-1`: without 2 it can never be \
+           found `Down` (have all other nodes send a required probe of it)"],
+    );
+}
+
+#[test]
+fn probes_go_to_one_host_in_packets_that_exist() {
+    let cases: [(Change, &str); 8] = [
+        (
+            |p| p.target = "0.0.0.0".parse().unwrap(),
+            "target: `0.0.0.0` is not the address of one host (probe one host, as in `169.254.100.1`)",
+        ),
+        (
+            |p| p.target = "ff02::1".parse().unwrap(),
+            "target: `ff02::1` is not the address of one host (probe one host, as in `169.254.100.1`)",
+        ),
+        (
+            |p| p.target = "255.255.255.255".parse().unwrap(),
+            "target: `255.255.255.255` is not the address of one host (probe one host, as in `169.254.100.1`)",
+        ),
+        (
+            |p| p.source = Some("::".parse().unwrap()),
+            "source: `::` is not an address that can be sent from (one of the host's own addresses, or leave it out)",
+        ),
+        (
+            |p| p.source = Some("fd00::1".parse().unwrap()),
+            "source: `fd00::1` can't send to `169.254.100.1` (source and target must be both IPv4 or both IPv6)",
+        ),
+        (
+            |p| p.interface = Some("a-much-too-long-name".into()),
+            "interface: `a-much-too-long-` is not the name of a network interface (at most 15 characters, as in `eth0`, or leave it out)",
+        ),
+        (
+            |p| p.kind = ProbeKind::Icmp { size_bytes: 65_508, dont_fragment: true },
+            "kind.size_bytes: 65508 bytes fit into no packet (at most 65507)",
+        ),
+        (|p| p.kind = ProbeKind::Tcp { port: 0 }, "kind.port: 0 is no port to connect to (from 1 to 65535)"),
+    ];
+    for (change, expected) in cases {
+        after(|policy| change(&mut policy.probes[0]), &[&format!("error: probes[0].{expected}")]);
+    }
+}
