@@ -1,0 +1,244 @@
+//! One writer for everything that is written: votes, log entries and snapshots reach the disk in the order in
+//! which they were handed over.
+//!
+//! The writer takes what has queued up, applies it in order, and makes one barrier for all of it. On a real disk
+//! it is a thread, because a barrier blocks for milliseconds; on a simulated one it is a task, so that a run
+//! under virtual time stays deterministic.
+//!
+//! After the first failed write or barrier the disk is *poisoned*: nothing is written or acknowledged any more,
+//! since nobody knows which of the data the kernel still holds. The process has to end; [`Disk::failed`] says so.
+
+use crate::store::{Batch, Driver, Store, StoreError};
+use std::sync::Arc;
+use tokio::sync::{mpsc, oneshot, watch};
+
+/// How many writes may wait. Raft's core has one or two under way; snapshots and hints add a few.
+const QUEUE: usize = 64;
+
+/// How many writes share one barrier at most.
+const GROUP: usize = 64;
+
+/// Called once, when the write is durable, or never will be.
+type Done = Box<dyn FnOnce(Result<(), StoreError>) + Send>;
+
+struct Job {
+    batch: Batch,
+    barrier: bool,
+    done: Done,
+}
+
+/// A store and its writer. Clones share both.
+#[derive(Clone)]
+pub struct Disk {
+    store: Arc<dyn Store>,
+    jobs: mpsc::Sender<Job>,
+    failed: watch::Receiver<Option<StoreError>>,
+}
+
+impl Disk {
+    /// Starts the writer of a store. It ends when the last clone is dropped.
+    ///
+    /// # Errors
+    /// [`StoreError::Io`] if the system gives no thread.
+    pub fn start(store: Arc<dyn Store>) -> Result<Self, StoreError> {
+        let (jobs, queue) = mpsc::channel(QUEUE);
+        let (fail, failed) = watch::channel(None);
+        let writer = Writer { store: store.clone(), queue, fail };
+        match store.driver() {
+            Driver::Thread => {
+                let started = std::thread::Builder::new()
+                    .name("store-writer".to_owned())
+                    .spawn(move || writer.run_thread());
+                started.map_err(|error| StoreError::Io { verb: "written", message: error.to_string() })?;
+            }
+            Driver::Task { .. } => drop(tokio::spawn(writer.run_task())),
+        }
+        Ok(Self { store, jobs, failed })
+    }
+
+    /// The store, for reading.
+    pub fn store(&self) -> &dyn Store {
+        &*self.store
+    }
+
+    /// Turns to the first failed write; the process has to end then.
+    pub fn failed(&self) -> watch::Receiver<Option<StoreError>> {
+        self.failed.clone()
+    }
+
+    /// Queues a write and returns; `done` is called when it is applied, and durable if `barrier` is set.
+    pub async fn submit(
+        &self,
+        batch: Batch,
+        barrier: bool,
+        done: impl FnOnce(Result<(), StoreError>) + Send + 'static,
+    ) {
+        let job = Job { batch, barrier, done: Box::new(done) };
+        if let Err(refused) = self.jobs.send(job).await {
+            (refused.0.done)(Err(StoreError::Stopped));
+        }
+    }
+
+    /// Writes, and waits until it is applied, and durable if `barrier` is set.
+    ///
+    /// # Errors
+    /// Whatever kept it from being written.
+    pub async fn write(&self, batch: Batch, barrier: bool) -> Result<(), StoreError> {
+        let (done, wait) = oneshot::channel();
+        // The receiver is gone only if the caller stopped waiting.
+        self.submit(batch, barrier, move |result| drop(done.send(result))).await;
+        wait.await.unwrap_or(Err(StoreError::Stopped))
+    }
+
+    /// Waits until everything queued so far is applied, so that it can be read.
+    ///
+    /// # Errors
+    /// Whatever kept it from being written.
+    pub async fn settle(&self) -> Result<(), StoreError> {
+        self.write(Batch::default(), false).await
+    }
+
+    /// Reads off the async runtime if the store blocks.
+    ///
+    /// # Errors
+    /// What `read` fails with.
+    pub async fn read<T: Send + 'static>(
+        &self,
+        read: impl FnOnce(&dyn Store) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        match self.store.driver() {
+            Driver::Task { .. } => read(&*self.store),
+            Driver::Thread => {
+                let store = self.store.clone();
+                let joined = tokio::task::spawn_blocking(move || read(&*store)).await;
+                joined
+                    .unwrap_or_else(|error| Err(StoreError::Corrupt(format!("a read ended early: {error}"))))
+            }
+        }
+    }
+}
+
+struct Writer {
+    store: Arc<dyn Store>,
+    queue: mpsc::Receiver<Job>,
+    fail: watch::Sender<Option<StoreError>>,
+}
+
+impl Writer {
+    fn run_thread(mut self) {
+        while let Some(first) = self.queue.blocking_recv() {
+            let group = self.gather(first);
+            let mut result = self.apply(&group);
+            if result.is_ok() && group.iter().any(|job| job.barrier) {
+                result = self.store.sync();
+            }
+            self.finish(group, result);
+        }
+    }
+
+    async fn run_task(mut self) {
+        while let Some(first) = self.queue.recv().await {
+            let group = self.gather(first);
+            let mut result = self.apply(&group);
+            if result.is_ok() && group.iter().any(|job| job.barrier) {
+                if let Driver::Task { sync_latency } = self.store.driver()
+                    && !sync_latency.is_zero()
+                {
+                    tokio::time::sleep(sync_latency).await;
+                }
+                result = self.store.sync();
+            }
+            self.finish(group, result);
+        }
+    }
+
+    /// The first write and what has queued up behind it.
+    fn gather(&mut self, first: Job) -> Vec<Job> {
+        let mut group = vec![first];
+        while group.len() < GROUP {
+            match self.queue.try_recv() {
+                Ok(job) => group.push(job),
+                Err(_) => break,
+            }
+        }
+        group
+    }
+
+    fn apply(&self, group: &[Job]) -> Result<(), StoreError> {
+        if let Some(earlier) = &*self.fail.borrow() {
+            return Err(StoreError::Poisoned(earlier.to_string()));
+        }
+        group.iter().filter(|job| !job.batch.is_empty()).try_for_each(|job| self.store.apply(&job.batch))
+    }
+
+    fn finish(&self, group: Vec<Job>, result: Result<(), StoreError>) {
+        if let Err(error) = &result {
+            self.fail.send_if_modified(|failed| {
+                let first = failed.is_none();
+                if first {
+                    *failed = Some(error.clone());
+                }
+                first
+            });
+        }
+        for job in group {
+            (job.done)(result.clone());
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::MemStore;
+
+    fn one(key: &[u8]) -> Batch {
+        let mut batch = Batch::default();
+        batch.put(key.to_vec(), b"x".to_vec());
+        batch
+    }
+
+    #[tokio::test]
+    async fn an_acknowledgement_comes_only_after_the_barrier() {
+        let store = MemStore::new();
+        let disk = Disk::start(Arc::new(store.clone())).unwrap();
+        disk.write(one(b"a"), true).await.unwrap();
+        assert_eq!(store.unsynced(), 0);
+        disk.write(one(b"b"), false).await.unwrap();
+        assert_eq!(store.unsynced(), 1, "nobody asked for a barrier");
+        store.crash(0);
+        assert!(store.get(b"a").unwrap().is_some() && store.get(b"b").unwrap().is_none());
+    }
+
+    #[tokio::test]
+    async fn after_a_failed_barrier_nothing_is_acknowledged_again() {
+        let store = MemStore::new();
+        let disk = Disk::start(Arc::new(store.clone())).unwrap();
+        store.fail_syncs("no space");
+        assert!(matches!(disk.write(one(b"a"), true).await, Err(StoreError::Io { verb: "synced", .. })));
+        assert!(disk.failed().borrow().is_some());
+        let barriers = store.syncs();
+        for barrier in [true, false] {
+            let error = disk.write(one(b"b"), barrier).await.unwrap_err();
+            assert!(matches!(&error, StoreError::Poisoned(first) if first.contains("no space")), "{error}");
+        }
+        assert_eq!(store.syncs(), barriers, "a failed barrier is never tried again");
+        assert!(store.get(b"b").unwrap().is_none());
+    }
+
+    #[tokio::test]
+    async fn writes_that_wait_share_a_barrier() {
+        let store = MemStore::new();
+        store.set_sync_latency(std::time::Duration::from_millis(1));
+        let disk = Disk::start(Arc::new(store.clone())).unwrap();
+        let writes = (0..32_u8).map(|number| {
+            let disk = disk.clone();
+            tokio::spawn(async move { disk.write(one(&[number]), true).await })
+        });
+        for write in futures::future::join_all(writes).await {
+            write.unwrap().unwrap();
+        }
+        assert_eq!(store.unsynced(), 0);
+        assert!(store.syncs() < 32, "{} barriers for 32 writes", store.syncs());
+    }
+}

@@ -1,0 +1,257 @@
+//! The real disk: sled, with a barrier that reaches the platter.
+
+use super::{Batch, Store, StoreError, Visit};
+use std::fs::{File, OpenOptions};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::{Path, PathBuf};
+
+/// sled's page cache, in bytes. The whole daemon shall stay below 20 MiB at rest; the unpurged log, the vote
+/// and one snapshot need far less than this.
+const CACHE_BYTES: u64 = 2 * 1024 * 1024;
+
+/// A folder on a disk, held by this process alone.
+///
+/// sled's own `flush` hands the data to the kernel and waits for the write-back of the data's range, but neither
+/// the file's length nor the disk's cache are flushed. So [`Store::sync`] is sled's `flush` followed by
+/// `fdatasync` on a descriptor of our own of the same file.
+pub struct SledStore {
+    /// Declared first: sled writes once more when it is dropped, and must do so under our lock.
+    db: sled::Db,
+    barrier: File,
+    _lock: File,
+    path: PathBuf,
+}
+
+/// Why a folder can't be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenStoreError {
+    /// Another process holds it.
+    #[error(
+        "the data folder {path} is in use by another process: stop the other `arbiterd` \
+         (`fuser {path}/lock` names it), or configure another folder"
+    )]
+    Locked {
+        /// The folder.
+        path: PathBuf,
+    },
+    /// It can't be created, read or written.
+    #[error("the data folder {path} can't be opened: check that it exists, its owner and its free space")]
+    Io {
+        /// The folder, or the file in it.
+        path: PathBuf,
+        /// The system's words.
+        #[source]
+        source: std::io::Error,
+    },
+    /// What is in it makes no sense.
+    #[error(
+        "the data folder {path} is damaged ({reason}): stop the node, move the folder away, start with an empty \
+         one, and admit the new disk with `arbiterctl member readmit NAME` from another node"
+    )]
+    Damaged {
+        /// The folder.
+        path: PathBuf,
+        /// What is wrong.
+        reason: String,
+    },
+}
+
+impl SledStore {
+    /// Opens the folder, or makes it if there is none.
+    ///
+    /// # Errors
+    /// [`OpenStoreError`]: in use, unreadable, or damaged.
+    pub fn open(path: &Path) -> Result<Self, OpenStoreError> {
+        let io = |path: &Path| {
+            let path = path.to_owned();
+            move |source| OpenStoreError::Io { path, source }
+        };
+        std::fs::create_dir_all(path).map_err(io(path))?;
+        let lock = lock(path)?;
+        let inner = path.join("store");
+        let config = sled::Config::new()
+            .path(&inner)
+            .cache_capacity(CACHE_BYTES)
+            // Less space, more rewriting: the data is small, and a gateway's disk may be too.
+            .mode(sled::Mode::LowSpace)
+            // Barriers are ours; a background flush would hide its errors in the log.
+            .flush_every_ms(None);
+        // sled asserts on some kinds of damage instead of reporting them.
+        let opened = catch_unwind(AssertUnwindSafe(|| config.open()));
+        let db = match opened {
+            Ok(Ok(db)) => db,
+            Ok(Err(sled::Error::Io(source))) => return Err(OpenStoreError::Io { path: inner, source }),
+            Ok(Err(error)) => return Err(damaged(path, error.to_string())),
+            Err(_) => return Err(damaged(path, "the store's own checks failed while reading it".to_owned())),
+        };
+        let data = inner.join("db");
+        let barrier = OpenOptions::new().write(true).open(&data).map_err(io(&data))?;
+        sync_names(path, &inner)?;
+        Ok(Self { db, barrier, _lock: lock, path: path.to_owned() })
+    }
+
+    /// The folder.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+}
+
+fn damaged(path: &Path, reason: String) -> OpenStoreError {
+    OpenStoreError::Damaged { path: path.to_owned(), reason }
+}
+
+/// Takes the folder for this process. The kernel releases it when the process ends, however it ends.
+fn lock(path: &Path) -> Result<File, OpenStoreError> {
+    let file_path = path.join("lock");
+    let io = |source| OpenStoreError::Io { path: file_path.clone(), source };
+    let file = OpenOptions::new().create(true).truncate(false).write(true).open(&file_path).map_err(io)?;
+    match rustix::fs::flock(&file, rustix::fs::FlockOperation::NonBlockingLockExclusive) {
+        Ok(()) => Ok(file),
+        Err(rustix::io::Errno::WOULDBLOCK) => Err(OpenStoreError::Locked { path: path.to_owned() }),
+        Err(errno) => Err(OpenStoreError::Io { path: file_path.clone(), source: errno.into() }),
+    }
+}
+
+/// Makes the names durable: a file whose directory entry is lost is lost with all that was synced into it.
+///
+/// sled writes `conf` once without syncing it, creates `db`, and replaces its index `snap.*` at each start; an
+/// acknowledgement depends on `db` and `conf`, and on the folders that lead to them.
+fn sync_names(path: &Path, inner: &Path) -> Result<(), OpenStoreError> {
+    let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
+    let files = [inner.join("conf"), inner.join("db"), inner.to_owned(), path.to_owned()];
+    for name in files.iter().map(PathBuf::as_path).chain(parent) {
+        File::open(name)
+            .and_then(|file| file.sync_all())
+            .map_err(|source| OpenStoreError::Io { path: name.to_owned(), source })?;
+    }
+    Ok(())
+}
+
+fn failed(verb: &'static str) -> impl Fn(sled::Error) -> StoreError {
+    move |error| match error {
+        sled::Error::Corruption { .. } => StoreError::Corrupt(error.to_string()),
+        other => StoreError::Io { verb, message: other.to_string() },
+    }
+}
+
+impl Store for SledStore {
+    fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
+        Ok(self.db.get(key).map_err(failed("read"))?.map(|value| value.to_vec()))
+    }
+
+    fn scan(&self, from: &[u8], to: &[u8], visit: &mut Visit<'_>) -> Result<(), StoreError> {
+        if from >= to {
+            return Ok(());
+        }
+        for record in self.db.range(from.to_vec()..to.to_vec()) {
+            let (key, value) = record.map_err(failed("read"))?;
+            if visit(&key, &value).is_break() {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    fn apply(&self, batch: &Batch) -> Result<(), StoreError> {
+        let mut changes = sled::Batch::default();
+        for (key, value) in batch.changes() {
+            match value {
+                Some(value) => changes.insert(key.as_slice(), value.as_slice()),
+                None => changes.remove(key.as_slice()),
+            }
+        }
+        self.db.apply_batch(changes).map_err(failed("written"))
+    }
+
+    fn sync(&self) -> Result<(), StoreError> {
+        self.db.flush().map_err(failed("synced"))?;
+        self.barrier
+            .sync_data()
+            .map_err(|error| StoreError::Io { verb: "synced", message: error.to_string() })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::MAX_VALUE_BYTES;
+    use std::ops::ControlFlow;
+
+    fn value_of(number: u32) -> Vec<u8> {
+        (0..MAX_VALUE_BYTES).map(|at| (at as u32).wrapping_mul(number) as u8).collect()
+    }
+
+    #[test]
+    fn a_second_process_is_told_that_the_folder_is_in_use() {
+        let folder = tempfile::tempdir().unwrap();
+        let _held = SledStore::open(folder.path()).unwrap();
+        let error = SledStore::open(folder.path()).err().unwrap();
+        assert!(matches!(error, OpenStoreError::Locked { .. }), "{error}");
+    }
+
+    #[test]
+    fn what_was_applied_is_read_back_in_order_after_reopening() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = SledStore::open(folder.path()).unwrap();
+        let mut batch = Batch::default();
+        for number in [3_u32, 1, 2] {
+            batch.put(number.to_be_bytes().to_vec(), value_of(number));
+        }
+        store.apply(&batch).unwrap();
+        store.sync().unwrap();
+        drop(store);
+        let store = SledStore::open(folder.path()).unwrap();
+        let mut seen = Vec::new();
+        store
+            .scan(&1_u32.to_be_bytes(), &3_u32.to_be_bytes(), &mut |key, value| {
+                assert_eq!(value.len(), MAX_VALUE_BYTES);
+                seen.push(key.to_vec());
+                ControlFlow::Continue(())
+            })
+            .unwrap();
+        assert_eq!(seen, [1_u32.to_be_bytes().to_vec(), 2_u32.to_be_bytes().to_vec()]);
+    }
+
+    #[test]
+    fn no_record_ever_leaves_the_synced_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = SledStore::open(folder.path()).unwrap();
+        // Values of the greatest length, in batches, some overwritten, some removed: pages split and merge.
+        for round in 0..30_u32 {
+            let mut batch = Batch::default();
+            for number in 0..40_u32 {
+                let key = (round * 25 + number).to_be_bytes().to_vec();
+                if number % 7 == 3 { batch.delete(key) } else { batch.put(key, value_of(number)) }
+            }
+            store.apply(&batch).unwrap();
+            store.sync().unwrap();
+        }
+        let blobs = std::fs::read_dir(folder.path().join("store/blobs")).unwrap().count();
+        assert_eq!(blobs, 0, "sled never syncs its blob files, so there must be none");
+    }
+
+    #[test]
+    fn damage_is_reported_with_a_remedy() {
+        let folder = tempfile::tempdir().unwrap();
+        // sled writes its index when it opens a store that has something in it.
+        for _ in 0..2 {
+            let store = SledStore::open(folder.path()).unwrap();
+            let mut batch = Batch::default();
+            batch.put(b"key".to_vec(), value_of(1));
+            store.apply(&batch).unwrap();
+            store.sync().unwrap();
+        }
+        let mut damaged = 0;
+        for entry in std::fs::read_dir(folder.path().join("store")).unwrap() {
+            let path = entry.unwrap().path();
+            if path.file_name().unwrap().to_string_lossy().starts_with("snap.") {
+                std::fs::write(path, b"this is not an index of the store").unwrap();
+                damaged += 1;
+            }
+        }
+        assert!(damaged > 0);
+        let error = SledStore::open(folder.path()).err().unwrap();
+        assert!(matches!(&error, OpenStoreError::Damaged { .. }), "{error}");
+        assert!(error.to_string().contains("arbiterctl member readmit"), "{error}");
+    }
+}
