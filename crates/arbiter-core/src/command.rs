@@ -123,6 +123,15 @@ pub enum Command {
         /// Whose and when.
         stamp: Stamp,
     },
+    /// The rules of `apply` are raised, now that all voters know the new ones.
+    RaiseRules {
+        /// Whose and when.
+        stamp: Stamp,
+        /// The new version: exactly the next.
+        version: u32,
+        /// The nodes whose reports say that they know it.
+        supported_by: Vec<NodeId>,
+    },
     /// An operator's command.
     Operator {
         /// Whose and when.
@@ -181,6 +190,15 @@ pub enum Operation {
     Unpin {
         /// The route.
         route: RouteId,
+    },
+    /// Give a gateway a new instance and interface, because the old instance is gone.
+    ReplaceGateway {
+        /// The gateway.
+        gateway: GatewayId,
+        /// The new instance.
+        instance: crate::ids::InstanceId,
+        /// The new interface.
+        interface: String,
     },
     /// A new policy; its version must be exactly the next.
     ApplyPolicy {

@@ -4,6 +4,7 @@
 //! are returned. What is seen comes in as [`evidence::Evidence`]; what is decided goes out as
 //! [`command::Intent`]s; what a quorum agreed is [`state::ClusterState`].
 
+pub mod check;
 pub mod command;
 pub mod evidence;
 pub mod ids;
@@ -14,3 +15,4 @@ pub mod rules;
 pub mod state;
 pub mod tag;
 pub mod time;
+pub mod verdict;

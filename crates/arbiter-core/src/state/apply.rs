@@ -1,0 +1,168 @@
+//! `apply`: one committed entry at a time. Deterministic and total: it never fails, it refuses.
+
+use super::{ClusterState, Event, Member, Office, Pause};
+use crate::command::{Applied, Command, EntryId, Proposal, Refusal, Stamp};
+use crate::ids::{ClusterId, Incarnation, LogIndex, NodeId};
+use crate::policy::Policy;
+use crate::time::UnixMs;
+use std::sync::Arc;
+
+type Answer = Result<Applied, Refusal>;
+
+impl ClusterState {
+    /// Applies one committed entry.
+    pub fn apply(&mut self, at: EntryId, proposal: &Proposal) -> Applied {
+        self.applied = at;
+        match self.dispatch(at, proposal) {
+            Ok(applied) => applied,
+            Err(refusal) => Applied::Refused(refusal),
+        }
+    }
+
+    /// Notes an entry that carries no command: Raft's own.
+    pub const fn skip(&mut self, at: EntryId) {
+        self.applied = at;
+    }
+
+    fn dispatch(&mut self, at: EntryId, proposal: &Proposal) -> Answer {
+        let wall_ms = proposal.wall_ms;
+        match &proposal.command {
+            Command::Form { cluster_id, policy, members } => {
+                self.form(at, wall_ms, cluster_id, policy, members)
+            }
+            _ if self.cluster_id.is_none() => Err(Refusal::NotFormed),
+            Command::Admit { node, incarnation } => self.admit(at, wall_ms, *node, *incarnation),
+            Command::Readmit { node, incarnation, by } => {
+                self.members.insert(*node, Member { incarnation: *incarnation });
+                self.remember(at, wall_ms, Event::Readmitted { by: by.clone(), node: *node });
+                Ok(Applied::Accepted)
+            }
+            Command::BeginEpoch { node } => self.begin_epoch(at, wall_ms, *node),
+            Command::Intents(batch) => {
+                self.advance(at, wall_ms, batch.stamp)?;
+                self.apply_intents(at, wall_ms, batch)
+            }
+            Command::Outcomes { stamp, outcomes } => {
+                self.advance(at, wall_ms, *stamp)?;
+                self.apply_outcomes(at, wall_ms, outcomes)
+            }
+            Command::Settle { stamp, intents } => {
+                self.advance(at, wall_ms, *stamp)?;
+                self.apply_settle(at, wall_ms, intents)
+            }
+            Command::Adopt { stamp, route, path, reason } => {
+                self.advance(at, wall_ms, *stamp)?;
+                self.apply_adopt(at, wall_ms, route, path, reason)
+            }
+            Command::CloseSlot { stamp, gateway, ending, evidence } => {
+                self.advance(at, wall_ms, *stamp)?;
+                self.apply_close_slot(at, wall_ms, gateway, *ending, evidence)
+            }
+            Command::Note { stamp, note } => {
+                self.advance(at, wall_ms, *stamp)?;
+                self.apply_note(at, wall_ms, note)
+            }
+            Command::Tick { stamp } => {
+                self.advance(at, wall_ms, *stamp)?;
+                Ok(Applied::Accepted)
+            }
+            Command::RaiseRules { stamp, version, supported_by } => {
+                self.advance(at, wall_ms, *stamp)?;
+                self.raise_rules(at, wall_ms, *version, supported_by)
+            }
+            Command::Operator { stamp, request, by, operation } => {
+                self.advance(at, wall_ms, *stamp)?;
+                self.apply_operator(at, wall_ms, request, by, operation)
+            }
+        }
+    }
+
+    fn form(
+        &mut self,
+        at: EntryId,
+        wall_ms: UnixMs,
+        cluster_id: &ClusterId,
+        policy: &Policy,
+        members: &[(NodeId, Incarnation)],
+    ) -> Answer {
+        if let Some(formed) = &self.cluster_id {
+            return Err(Refusal::AlreadyFormed(formed.clone()));
+        }
+        self.cluster_id = Some(cluster_id.clone());
+        self.rules_version = 1;
+        self.policy = Arc::new(policy.clone());
+        self.policy_version.0 = 1;
+        let member =
+            |(node, incarnation): &(NodeId, Incarnation)| (*node, Member { incarnation: Some(*incarnation) });
+        self.members = members.iter().map(member).collect();
+        self.formed_at = self.log_now();
+        self.remember(at, wall_ms, Event::Formed { cluster_id: cluster_id.clone() });
+        Ok(Applied::Accepted)
+    }
+
+    /// A disk is admitted only if none is recorded for its node: one that was wiped could un-promise a vote.
+    fn admit(&mut self, at: EntryId, wall_ms: UnixMs, node: NodeId, incarnation: Incarnation) -> Answer {
+        let member = self.members.entry(node).or_default();
+        match member.incarnation {
+            Some(known) if known == incarnation => Ok(Applied::Repeated),
+            Some(_) => Err(Refusal::OtherIncarnation { node }),
+            None => {
+                member.incarnation = Some(incarnation);
+                self.remember(at, wall_ms, Event::Admitted { node, incarnation });
+                Ok(Applied::Accepted)
+            }
+        }
+    }
+
+    /// The epoch is this entry's index. Log time goes on from where the last epoch's entries left it: the time
+    /// without a leader does not count.
+    fn begin_epoch(&mut self, at: EntryId, wall_ms: UnixMs, node: NodeId) -> Answer {
+        if node != at.node {
+            return Err(Refusal::ForeignEntry);
+        }
+        let began = self.log_now();
+        let epoch = Self::epoch_of(at.index);
+        self.office = Office { epoch, term: at.term, node, began, elapsed_ms: 0, last_intent: 0 };
+        self.remember(at, wall_ms, Event::EpochBegan { node });
+        Ok(Applied::Accepted)
+    }
+
+    /// Checks that an entry is of the leader in office, advances log time, and ends what has run out.
+    fn advance(&mut self, at: EntryId, wall_ms: UnixMs, stamp: Stamp) -> Result<(), Refusal> {
+        if stamp.epoch != self.office.epoch || self.office.epoch.0 == 0 {
+            return Err(Refusal::StaleEpoch { named: stamp.epoch, current: self.office.epoch });
+        }
+        if at.term != self.office.term || at.node != self.office.node {
+            return Err(Refusal::ForeignEntry);
+        }
+        self.office.elapsed_ms = self.office.elapsed_ms.max(stamp.elapsed_ms);
+        let now = self.log_now();
+        let over = |pause: &Pause| pause.until.is_some_and(|until| until <= now);
+        if self.overrides.pause.as_ref().is_some_and(over)
+            && let Some(pause) = self.overrides.pause.take()
+        {
+            self.remember(at, wall_ms, Event::PauseExpired { reason: pause.reason });
+        }
+        Ok(())
+    }
+
+    fn raise_rules(&mut self, at: EntryId, wall_ms: UnixMs, version: u32, supported_by: &[NodeId]) -> Answer {
+        if let Some(lacking) = self.members.keys().find(|node| !supported_by.contains(node)) {
+            return Err(Refusal::Other(format!("node {lacking} does not support rules version {version}")));
+        }
+        if version != self.rules_version.saturating_add(1) {
+            return Err(Refusal::Other(format!(
+                "rules version {version} does not follow {}",
+                self.rules_version
+            )));
+        }
+        self.rules_version = version;
+        self.remember(at, wall_ms, Event::RulesRaised { version });
+        Ok(Applied::Accepted)
+    }
+
+    /// The index of the newest entry that was applied.
+    pub const fn applied_index(&self) -> LogIndex {
+        self.applied.index
+    }
+}
