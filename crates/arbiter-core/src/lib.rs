@@ -7,7 +7,10 @@
 pub mod check;
 pub mod command;
 pub mod evidence;
+
+pub mod health;
 pub mod ids;
+pub mod plan;
 pub mod policy;
 pub mod probe;
 pub mod report;

@@ -130,6 +130,18 @@ impl ClusterState {
         slot || lately.is_some_and(|at| now.since_ms(at) < owed_ms)
     }
 
+    /// Whether an open slot gets no further stop: its attempts are used up, or nobody wants it stopped any more.
+    pub fn gives_up(&self, slot: &Slot, now: LogMs) -> bool {
+        let limits = &self.policy.remediation;
+        let allowed =
+            limits.enabled && self.policy.gateway(&slot.gateway).is_some_and(|gateway| gateway.remediate);
+        let used = self.instances.get(&slot.instance).map_or(0, |record| {
+            record.stops.iter().filter(|at| now.since_ms(**at) < limits.attempts_window_ms).count()
+        });
+        let used_up = used >= usize::try_from(limits.attempts).unwrap_or(usize::MAX);
+        !allowed || used_up || self.overrides.drains.contains_key(&slot.gateway)
+    }
+
     /// Notes an accepted stop: the slot opens, or the stop joins it.
     pub(super) fn stop_accepted(
         &mut self,

@@ -1,0 +1,157 @@
+//! What needs somebody's attention: one list of codes, each with a title, a severity and a remedy.
+
+use serde::{Deserialize, Serialize};
+use std::fmt;
+
+/// How urgent an alarm is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Urgency {
+    /// Good to know.
+    Info,
+    /// Something is not as it should be; traffic flows.
+    Warning,
+    /// Traffic is, or may soon be, interrupted.
+    Critical,
+}
+
+macro_rules! codes {
+    ($($(#[$doc:meta])* $variant:ident = $name:literal, $urgency:ident, $title:literal, $remedy:literal;)*) => {
+        /// What can be wrong.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+        #[serde(rename_all = "kebab-case")]
+        pub enum Code {
+            $(#[doc = $title] $variant,)*
+        }
+
+        impl Code {
+            /// All codes.
+            pub const ALL: &[Self] = &[$(Self::$variant,)*];
+
+            /// The stable name.
+            pub const fn name(self) -> &'static str {
+                match self { $(Self::$variant => $name,)* }
+            }
+
+            /// What it means, in one line.
+            pub const fn title(self) -> &'static str {
+                match self { $(Self::$variant => $title,)* }
+            }
+
+            /// How urgent it is.
+            pub const fn urgency(self) -> Urgency {
+                match self { $(Self::$variant => Urgency::$urgency,)* }
+            }
+
+            /// What to do.
+            pub const fn remedy(self) -> &'static str {
+                match self { $(Self::$variant => $remedy,)* }
+            }
+        }
+    };
+}
+
+codes! {
+    NoBetterPath = "no-better-path", Critical, "a route stays on a path that is Down: no other path is better",
+        "check the on-premises router and the line behind it: when both tunnels fail at once, the cause is there";
+    PathUnknown = "path-unknown", Warning, "a route is on a path of which nobody knows whether it works",
+        "is arbiterd running on its gateway? `systemctl status arbiterd` there";
+    PathDown = "path-down", Warning, "a path is Down",
+        "`arbiterctl probes` shows which probe, from where, since when";
+    GatewayDown = "gateway-down", Warning, "a gateway is Down",
+        "it is stopped and started by itself unless the policy or a guard forbids it: `arbiterctl history`";
+    AwayFromHome = "away-from-home", Info, "a route is not on its first path",
+        "it comes home by itself; `arbiterctl explain ROUTE` says when, or what it waits for";
+    Frozen = "frozen", Critical, "a route has moved too often and is frozen",
+        "find out why its paths flap before it thaws: `arbiterctl history`";
+    RouteMissing = "route-missing", Critical, "a route does not exist in its table",
+        "create it once, pointing at its first path: ReplaceRoute can't";
+    RouteUnread = "route-unread", Warning, "a route could not be read yet",
+        "does the leader reach the EC2 API, and may it describe route tables?";
+    Blackhole = "blackhole", Critical, "EC2 says that a route leads into a black hole",
+        "its target is stopped or gone; if it does not move, `arbiterctl explain ROUTE`";
+    Shadowed = "shadowed", Warning, "a more specific propagated route silently beats ours",
+        "disable its propagation, or make our route as specific";
+    Drift = "drift", Warning, "somebody else changed a route of ours",
+        "find out who (CloudTrail: ReplaceRoute without our tag); tell Terraform to ignore this route";
+    DriftWar = "drift-war", Critical, "somebody keeps changing a route of ours: it is no longer repaired",
+        "stop the other hand, then `arbiterctl switchover` or wait ten minutes";
+    Unsettled = "unsettled", Info, "a call is under way, or nobody knows yet how it ended",
+        "it settles by itself within seconds";
+    CallFailed = "call-failed", Critical, "EC2 refused our newest call for a route",
+        "read its words in `arbiterctl history`; permissions and ids are the usual cause";
+    Remediating = "remediating", Info, "a gateway is being stopped and started",
+        "`arbiterctl history` shows how far it is";
+    RemediationHeld = "remediation-held", Warning, "a dead gateway is not stopped and started",
+        "the reason is given; `arbiterctl gateway replace` if its instance is gone";
+    SourceDestCheck = "source-dest-check", Critical, "the source/destination check of a gateway's interface is on",
+        "turn it off: the gateway drops what it should forward";
+    InterfaceDetached = "interface-detached", Critical, "a gateway's interface is not attached to its instance",
+        "attach it, or change the policy";
+    Paused = "paused", Warning, "the cluster is paused: nothing is moved",
+        "`arbiterctl resume` when you are done";
+    Observing = "observing", Info, "the cluster only observes: nothing is moved",
+        "`arbiterctl history` shows what it would have done";
+    NewCluster = "new-cluster", Info, "a new cluster waits before its first mutation",
+        "nothing: it takes some seconds";
+    NodeSilent = "node-silent", Warning, "a node is not heard",
+        "is arbiterd running there, and do the nodes reach each other's port?";
+    QuorumAtRisk = "quorum-at-risk", Warning, "the next node lost stops all failover",
+        "bring the silent node back";
+    NoLeader = "no-leader", Critical, "no leader: nothing is decided",
+        "a majority of the nodes must run and reach each other";
+    ProviderUnreachable = "provider-unreachable", Critical, "the EC2 API can't be reached",
+        "check the path to the API: it must not depend on the routes that we move";
+    ProviderDenied = "provider-denied", Critical, "EC2 denies a call",
+        "grant the action to the instance profile";
+    ProviderThrottled = "provider-throttled", Warning, "EC2 throttles us",
+        "somebody in this account and region calls too much; we wait and keep the order of importance";
+    ProbeBroken = "probe-broken", Warning, "a probe can't be sent or received",
+        "the probe's own words say why; ICMP needs CAP_NET_RAW or net.ipv4.ping_group_range";
+    ClocksDiffer = "clocks-differ", Warning, "the wall clocks of two nodes differ",
+        "run chrony or the Amazon Time Sync Service; decisions don't depend on it, people do";
+    PolicyDiffers = "policy-differs", Warning, "a node's file differs from the replicated policy",
+        "apply the file with `arbiterctl policy apply`, or bring the file up to date";
+}
+
+impl fmt::Display for Code {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+/// One thing that needs attention.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Alarm {
+    /// What.
+    pub code: Code,
+    /// Where: a route, path, gateway or node.
+    pub subject: String,
+    /// The particulars.
+    pub detail: String,
+}
+
+impl Alarm {
+    /// An alarm.
+    pub fn new(code: Code, subject: impl ToString, detail: impl Into<String>) -> Self {
+        Self { code, subject: subject.to_string(), detail: detail.into() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_unique_and_equal_their_wire_form() {
+        let mut names: Vec<_> = Code::ALL.iter().map(|code| code.name()).collect();
+        for code in Code::ALL {
+            let wire = serde_json::to_string(code).expect("a unit variant");
+            assert_eq!(wire, format!("\"{}\"", code.name()));
+            assert!(!code.title().is_empty() && !code.remedy().is_empty());
+        }
+        names.sort_unstable();
+        names.dedup();
+        assert_eq!(names.len(), Code::ALL.len());
+    }
+}
