@@ -6,7 +6,7 @@ use crate::command::{Cause, SlotEnding};
 use crate::evidence::{Evidence, InstanceState};
 use crate::ids::{GatewayId, InstanceId};
 use crate::policy::Gateway;
-use crate::state::{ClusterState, Slot, StopEnd};
+use crate::state::{ClusterState, Slot};
 use crate::time::LogMs;
 
 pub(super) fn check_stop(
@@ -140,10 +140,8 @@ pub(super) fn check_close(
             require(gateway.is_none() || running, || {
                 "the provider does not say that it is running".to_owned()
             })?;
-            require(
-                slot.stop_end.is_some_and(|(end, _)| end != StopEnd::Unanswered) || waited_ms >= grace_ms,
-                || "a stop without an answer may still happen".to_owned(),
-            )
+            let over = state.gives_up(slot, state.log_now());
+            require(over, || "it has attempts left".to_owned())
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use super::judge::Judge;
 use super::require;
-use crate::command::Cause;
+use crate::command::{Cause, Outcome};
 use crate::evidence::Evidence;
 use crate::ids::{PathId, RouteId};
 use crate::policy::{DriftAction, Path, Route, Target};
@@ -130,7 +130,10 @@ impl<'a> Case<'a> {
                 })?;
                 self.restores()
             }
-            Cause::Reissue => self.restores(),
+            Cause::Reissue => {
+                self.ours()?;
+                self.restores()
+            }
             Cause::Remediate | Cause::ForceStop | Cause::StartOwed => {
                 Err(format!("{cause} is no cause to change a route"))
             }
@@ -170,6 +173,16 @@ impl<'a> Case<'a> {
     fn not_drained(&self) -> Result<(), String> {
         let drained = self.to.gateway.as_ref().filter(|id| self.state.overrides.drains.contains_key(*id));
         require(drained.is_none(), || format!("the gateway of {} is drained", self.to.id))
+    }
+
+    /// It is our own call that is repeated or undone, and not another hand's change.
+    fn ours(&self) -> Result<(), String> {
+        let own = self.assigned.map(|assigned| &assigned.own).ok_or("the route has no assignment")?;
+        let seen = self.judge.evidence.routes.get(&self.route.id).and_then(|facts| facts.target.as_ref());
+        let repeated =
+            own.back().is_some_and(|own| own.after == self.to.target && own.outcome != Some(Outcome::Done));
+        let stray = own.iter().any(|own| Some(&own.after) == seen && own.may_stray());
+        require(repeated || stray, || "no call of ours on this route is in doubt".to_owned())
     }
 
     /// The route goes back to where it is assigned.
