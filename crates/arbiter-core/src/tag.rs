@@ -1,9 +1,10 @@
 //! The tag that every mutation carries to the provider, so that the provider's own records tell which decision
 //! made it.
 //!
-//! The text is `arbiter/CLUSTER#eEPOCH.iNUMBER`, as in `arbiter/3f9a61c2#e17.i3`: a product token as a user
-//! agent may contain it. Bytes of the cluster's name other than ASCII letters, digits, `-`, `_` and `.` are
-//! percent-encoded, so that the token never holds a space or a second `#`.
+//! The text is `arbiter/CLUSTER#EPOCH.NUMBER`, as in `arbiter/3f9a61c2#17.3`: a product token as a user agent
+//! may contain it, with the intent's id as people read it in the history. Bytes of the cluster's name other
+//! than ASCII letters, digits, `-`, `_` and `.` are percent-encoded, so that the token never holds a space or a
+//! second `#`.
 
 use crate::ids::{ClusterId, Epoch, IntentId};
 use std::fmt;
@@ -22,7 +23,7 @@ pub struct CallTag {
 
 /// The text is not a tag.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}` is not a call tag: expected arbiter/CLUSTER#eEPOCH.iNUMBER, as in `arbiter/3f9a61c2#e17.i3`")]
+#[error("`{0}` is not a call tag: expected arbiter/CLUSTER#EPOCH.NUMBER, as in `arbiter/3f9a61c2#17.3`")]
 pub struct NotACallTag(String);
 
 impl CallTag {
@@ -42,7 +43,7 @@ impl fmt::Display for CallTag {
                 write!(f, "%{byte:02X}")?;
             }
         }
-        write!(f, "#e{}.i{}", self.intent.epoch, self.intent.number)
+        write!(f, "#{}", self.intent)
     }
 }
 
@@ -55,8 +56,8 @@ impl FromStr for CallTag {
 }
 
 fn parse(text: &str) -> Option<CallTag> {
-    let (cluster, intent) = text.strip_prefix(PRODUCT)?.split_once("#e")?;
-    let (epoch, number) = intent.split_once(".i")?;
+    let (cluster, intent) = text.strip_prefix(PRODUCT)?.split_once('#')?;
+    let (epoch, number) = intent.split_once('.')?;
     Some(CallTag {
         cluster: ClusterId(decode(cluster)?),
         intent: IntentId { epoch: Epoch(decimal(epoch)?), number: decimal(number)? },
@@ -100,23 +101,23 @@ mod tests {
 
     #[test]
     fn a_tag_reads_as_documented() {
-        assert_eq!(tag("3f9a61c2", 17, 3).to_string(), "arbiter/3f9a61c2#e17.i3");
-        assert_eq!(tag("a b#c/d%é", 1, 2).to_string(), "arbiter/a%20b%23c%2Fd%25%C3%A9#e1.i2");
+        assert_eq!(tag("3f9a61c2", 17, 3).to_string(), "arbiter/3f9a61c2#17.3");
+        assert_eq!(tag("a b#c/d%é", 1, 2).to_string(), "arbiter/a%20b%23c%2Fd%25%C3%A9#1.2");
     }
 
     #[test]
     fn a_tag_is_found_among_the_words_of_a_user_agent() {
-        let agent = "aws-sdk-rust/1.4 os/linux app/route-arbiter arbiter/lab#e5.i9 api/ec2";
+        let agent = "aws-sdk-rust/1.4 os/linux app/route-arbiter arbiter/lab#5.9 api/ec2";
         assert_eq!(CallTag::find_in(agent), Some(tag("lab", 5, 9)));
-        assert_eq!(CallTag::find_in("aws-cli/2.15 arbiter/lab#5.9"), None);
+        assert_eq!(CallTag::find_in("aws-cli/2.15 arbiter/lab/5.9"), None);
     }
 
     #[test]
     fn other_texts_are_refused() {
-        for wrong in ["", "arbiter/", "arbiter/x#e1", "arbiter/x#e1.i", "arbiter/x#e+1.i2", "arbiter/x#e01.i2"] {
+        for wrong in ["", "arbiter/", "arbiter/x#1", "arbiter/x#1.", "arbiter/x#+1.2", "arbiter/x#01.2"] {
             assert!(wrong.parse::<CallTag>().is_err(), "{wrong}");
         }
-        for wrong in ["arbiter/x y#e1.i2", "arbiter/%4#e1.i2", "arbiter/%ff#e1.i2", "Arbiter/x#e1.i2"] {
+        for wrong in ["arbiter/x y#1.2", "arbiter/%4#1.2", "arbiter/%ff#1.2", "Arbiter/x#1.2"] {
             assert!(wrong.parse::<CallTag>().is_err(), "{wrong}");
         }
     }

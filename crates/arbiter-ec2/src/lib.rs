@@ -1,1 +1,24 @@
-//! arbiter-ec2
+//! Routes and instances of Amazon EC2: [`Ec2`] implements the control loop's
+//! [`Provider`](arbiter_control::provider::Provider).
+//!
+//! EC2 does not fence us: `ReplaceRoute` has no condition and no client token. So everything here serves one
+//! promise: a mutation is one request, sent once, ended at its timeout, and what became of it is said honestly
+//! ([`failure`]). Reads are by filter, so that one missing id blinds nobody ([`describe`]).
+//!
+//! Region, credentials, endpoint and proxy come from the standard AWS environment ([`connect`]); no region, partition
+//! or host name is written here.
+
+mod connect;
+mod describe;
+mod destination;
+mod facts;
+mod failure;
+mod mutate;
+pub mod pace;
+mod provider;
+mod settings;
+mod tagging;
+
+pub use connect::StartError;
+pub use provider::{Ec2, WarmUpError};
+pub use settings::Settings;
