@@ -42,6 +42,17 @@ impl World {
         Ok(())
     }
 
+    /// The instance is not in any answer any more, as it comes to the terminated after an hour.
+    pub fn forget_instance(&mut self, act: Act, id: &str) -> Result<(), Refusal> {
+        self.instance(id)?;
+        let attached: Vec<_> = self.interfaces_of(id).map(|interface| interface.id.clone()).collect();
+        for interface in attached {
+            self.attach(act, &interface, None)?;
+        }
+        self.instances.remove(id);
+        Ok(())
+    }
+
     /// Attaches the interface to an instance, or detaches it.
     pub fn attach(&mut self, act: Act, id: &str, instance: Option<&str>) -> Result<(), Refusal> {
         self.interface(id)?;
