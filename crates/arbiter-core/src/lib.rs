@@ -10,6 +10,7 @@ pub mod evidence;
 
 pub mod health;
 pub mod ids;
+pub mod leadership;
 pub mod plan;
 pub mod policy;
 pub mod probe;
