@@ -2,6 +2,7 @@
 
 use crate::settings::Settings;
 use aws_config::{BehaviorVersion, ConfigLoader, Region, SdkConfig};
+use aws_credential_types::Credentials;
 use aws_credential_types::provider::ProvideCredentials;
 use aws_sdk_ec2::config::IdentityCache;
 use aws_smithy_http_client::tls;
@@ -52,7 +53,10 @@ pub enum StartError {
 }
 
 /// A client by the standard AWS environment and these settings.
-pub(crate) async fn load(settings: &Settings) -> Result<SdkConfig, StartError> {
+pub(crate) async fn load(
+    settings: &Settings,
+    credentials: Option<Credentials>,
+) -> Result<SdkConfig, StartError> {
     let app_name = AppName::new(settings.app_name.clone())
         .map_err(|_| StartError::AppName(settings.app_name.clone()))?;
     let http = aws_smithy_http_client::Builder::new()
@@ -73,6 +77,9 @@ pub(crate) async fn load(settings: &Settings) -> Result<SdkConfig, StartError> {
     }
     if let Some(url) = &settings.endpoint_url {
         loader = loader.endpoint_url(url);
+    }
+    if let Some(credentials) = credentials {
+        loader = loader.credentials_provider(credentials);
     }
     let config =
         tokio::time::timeout(ENVIRONMENT_TIMEOUT, loader.load()).await.map_err(|_| StartError::Timeout)?;

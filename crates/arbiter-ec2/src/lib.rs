@@ -5,7 +5,7 @@
 //! promise: a mutation is one request, sent once, ended at its timeout, and what became of it is said honestly
 //! ([`failure`]). Reads are by filter, so that one missing id blinds nobody ([`describe`]).
 //!
-//! Region, credentials, endpoint and proxy come from the standard AWS environment ([`connect`]); no region, partition
+//! Region, credentials and endpoint come from the standard AWS environment ([`connect`]); no region, partition
 //! or host name is written here.
 
 mod connect;
@@ -15,6 +15,7 @@ mod facts;
 mod failure;
 mod mutate;
 pub mod pace;
+pub mod preflight;
 mod provider;
 mod settings;
 mod tagging;

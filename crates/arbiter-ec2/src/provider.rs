@@ -14,6 +14,7 @@ use arbiter_core::policy::Policy;
 use arbiter_core::time::MonoMs;
 use async_trait::async_trait;
 use aws_config::SdkConfig;
+use aws_credential_types::Credentials;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, PoisonError};
 use tokio::time::Instant;
@@ -37,7 +38,20 @@ impl Ec2 {
     /// [`StartError`], which says what to set: no region, a name that can't stand in a user agent, or an environment
     /// that does not answer.
     pub async fn connect(settings: Settings) -> Result<Self, StartError> {
-        let config = connect::load(&settings).await?;
+        Self::connect_as(settings, None).await
+    }
+
+    /// The same, with these credentials instead of the environment's: for tests and tools that talk to endpoints of
+    /// their own.
+    ///
+    /// # Errors
+    ///
+    /// As [`Ec2::connect`].
+    pub async fn connect_as(
+        settings: Settings,
+        credentials: Option<Credentials>,
+    ) -> Result<Self, StartError> {
+        let config = connect::load(&settings, credentials).await?;
         let client = aws_sdk_ec2::Client::new(&config);
         let pacer = Mutex::new(Pacer::new(MonoMs(0)));
         Ok(Self { client, settings, config, pacer, started: Instant::now() })

@@ -1,0 +1,88 @@
+//! Whether this node may do what it may have to do.
+
+use super::Finding;
+use crate::failure::{is_denial, look_failed};
+use crate::pace::Api;
+use crate::provider::Ec2;
+use arbiter_control::provider::Observation;
+use arbiter_core::evidence::InstanceState;
+use arbiter_core::policy::Policy;
+use aws_sdk_ec2::error::{ProvideErrorMetadata, SdkError};
+use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
+use std::collections::BTreeSet;
+use std::error::Error;
+
+/// How many tables are tried. A permission may name tables one by one, but each try costs a token of the bucket that
+/// failovers draw from, and every node tries at its start.
+const TABLES_TRIED: usize = 5;
+
+impl Ec2 {
+    pub(super) async fn try_permissions(&self, policy: &Policy, seen: &Observation) -> Vec<Finding> {
+        let mut findings = Vec::new();
+        let mut tables = BTreeSet::new();
+        for route in &policy.routes {
+            let target = seen.routes.get(&route.id).and_then(|seen| seen.target.as_ref());
+            let request = target.and_then(|it| self.replacement(&route.table, &route.destination, it).ok());
+            let Some(request) = request else { continue };
+            if tables.len() < TABLES_TRIED
+                && tables.insert(route.table.clone())
+                && self.take(Api::ReplaceRoute).is_ok()
+            {
+                let tried = request.dry_run(true).send().await;
+                findings.extend(verdict(Api::ReplaceRoute, &route.table, tried));
+            }
+        }
+        let instances: Vec<_> = policy
+            .gateways
+            .iter()
+            .filter(|gateway| policy.remediation.enabled && gateway.remediate)
+            .filter(|gateway| {
+                seen.instances.get(&gateway.id).is_some_and(|it| it.state != InstanceState::Absent)
+            })
+            .map(|gateway| gateway.instance.0.clone())
+            .collect();
+        if !instances.is_empty() {
+            findings.extend(self.try_stop_and_start(instances).await);
+        }
+        findings
+    }
+
+    /// All instances in one call each: `StartInstances` has five tokens, and every node tries at its start.
+    async fn try_stop_and_start(&self, instances: Vec<String>) -> Vec<Finding> {
+        let mut findings = Vec::new();
+        let subject = instances.join(", ");
+        if self.take(Api::StopInstances).is_ok() {
+            let request = self.client.stop_instances().set_instance_ids(Some(instances.clone()));
+            findings.extend(verdict(Api::StopInstances, &subject, request.dry_run(true).send().await));
+        }
+        if self.take(Api::StartInstances).is_ok() {
+            let request = self.client.start_instances().set_instance_ids(Some(instances));
+            findings.extend(verdict(Api::StartInstances, &subject, request.dry_run(true).send().await));
+        }
+        findings
+    }
+}
+
+/// EC2 says yes to a dry run by the error `DryRunOperation`.
+fn verdict<T, E>(api: Api, subject: &str, tried: Result<T, SdkError<E, HttpResponse>>) -> Option<Finding>
+where
+    E: ProvideErrorMetadata + Error + 'static,
+{
+    let Err(err) = tried else {
+        let message = format!("a dry run of {api} on {subject} was answered as if it had been done");
+        let remedy = "this endpoint ignores DryRun; permissions can't be checked in advance on it";
+        return Some(Finding::warning("dry-run-ignored", api.name(), message, remedy));
+    };
+    let failure = look_failed(api, &err);
+    if failure.code == "DryRunOperation" {
+        return None;
+    }
+    let message = format!("{api} on {subject}: {}: {}", failure.code, failure.message);
+    Some(if is_denial(&failure.code) {
+        let remedy = format!("allow ec2:{api} on {subject} to the role of this node");
+        Finding::error("not-permitted", api.name(), message, remedy)
+    } else {
+        let remedy = "the permission could not be tried; start again, or read EC2's words";
+        Finding::warning("permission-unclear", api.name(), message, remedy)
+    })
+}
