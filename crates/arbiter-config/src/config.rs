@@ -1,0 +1,100 @@
+//! What a node is told: its own part, Raft's times, and the policy that seeds the cluster.
+
+use crate::ConfigProblem;
+use arbiter_core::ids::NodeId;
+use arbiter_core::policy::Policy;
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+/// A configuration without errors, and what should be known of it nevertheless.
+#[derive(Debug, Clone)]
+pub struct Loaded {
+    /// The configuration.
+    pub config: Config,
+    /// Warnings, in the order of the file.
+    pub warnings: Vec<ConfigProblem>,
+}
+
+/// All that a node is told.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Config {
+    /// What concerns this node alone.
+    pub local: LocalConfig,
+    /// Raft's times: the same on all nodes.
+    pub raft: RaftTiming,
+    /// The policy that seeds the cluster at its first start; later the log's own counts.
+    pub policy: Policy,
+}
+
+/// What concerns this node alone.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LocalConfig {
+    /// Its Raft id.
+    pub id: NodeId,
+    /// Its name.
+    pub name: String,
+    /// Where it listens for peers and clients.
+    pub listen: SocketAddr,
+    /// Where others reach it, `host:port`.
+    pub address: String,
+    /// Where its data live. Made absolute as far as the file's own path is.
+    pub data_dir: PathBuf,
+    /// Where *this* node reaches each of the others, `host:port`.
+    pub peers: BTreeMap<NodeId, String>,
+    /// How it logs.
+    pub log: LogConfig,
+    /// How it reaches EC2, where the standard AWS environment doesn't say.
+    pub ec2: Ec2Config,
+}
+
+/// Raft's times. They must be equal on all nodes: unequal election timeouts backfire.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RaftTiming {
+    /// How often the leader is heard. Also the time that an append, fsync and round trip included, may take.
+    pub heartbeat_interval_ms: u64,
+    /// The least silence after which an election may be called.
+    pub election_timeout_min_ms: u64,
+    /// The longest silence before an election is called.
+    pub election_timeout_max_ms: u64,
+}
+
+impl Default for RaftTiming {
+    fn default() -> Self {
+        Self { heartbeat_interval_ms: 150, election_timeout_min_ms: 600, election_timeout_max_ms: 900 }
+    }
+}
+
+/// How a node logs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LogConfig {
+    /// For people or for machines.
+    pub format: LogFormat,
+    /// Which lines, in the syntax of `tracing`'s filters: `info`, `info,openraft=warn`.
+    pub filter: String,
+}
+
+impl Default for LogConfig {
+    fn default() -> Self {
+        Self { format: LogFormat::Text, filter: "info".to_owned() }
+    }
+}
+
+/// The form of log lines.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum LogFormat {
+    /// For people.
+    #[default]
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+/// How EC2 is reached. What is not given here comes from the standard AWS environment.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Ec2Config {
+    /// The endpoint's URL.
+    pub endpoint: Option<String>,
+    /// The region.
+    pub region: Option<String>,
+}

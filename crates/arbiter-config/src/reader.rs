@@ -1,0 +1,361 @@
+//! Reading TOML tables key by key, so that every problem is found and each keeps its place.
+
+use crate::duration;
+use crate::problem::Found;
+use arbiter_core::ids::NodeId;
+use arbiter_core::policy::{Problem, Severity, nearest, suggestion};
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
+use std::str::FromStr;
+use toml::Spanned;
+use toml::de::{DeArray, DeTable, DeValue};
+
+/// What has been found so far, and where core's places stand in the file.
+#[derive(Debug, Default)]
+pub(crate) struct Context {
+    pub(crate) found: Vec<Found>,
+    /// Core's place (`gateways[0].node`) → where it is written, and the key's name there.
+    places: BTreeMap<String, (Option<Range<usize>>, String)>,
+    /// Core's places that already have a problem: what core says of them would only repeat it.
+    spoken: BTreeSet<String>,
+    /// How many stand-ins for unknown nodes have been given out.
+    stand_ins: u64,
+}
+
+impl Context {
+    /// Adds an error at a place in the file.
+    pub(crate) fn error(
+        &mut self,
+        span: Option<Range<usize>>,
+        key: impl Into<String>,
+        message: impl Into<String>,
+        help: impl Into<String>,
+    ) {
+        let help = Some(help.into()).filter(|help| !help.is_empty());
+        let (key, message) = (key.into(), message.into());
+        self.found.push(Found { severity: Severity::Error, span, key, message, help });
+    }
+
+    /// Adds an error at one of core's places, and keeps core from saying more about it.
+    pub(crate) fn error_at(&mut self, place: &str, message: impl Into<String>, help: impl Into<String>) {
+        let (span, key) = self.places.get(place).cloned().unwrap_or_default();
+        self.error(span, key, message, help);
+        self.silence(place);
+    }
+
+    /// Keeps core from speaking of a place: what stands there is a stand-in.
+    pub(crate) fn silence(&mut self, place: &str) {
+        self.spoken.insert(place.to_owned());
+    }
+
+    /// An id that no node has, another each time: for a node that isn't known, where core wants one.
+    pub(crate) fn stand_in(&mut self) -> NodeId {
+        self.stand_ins += 1;
+        NodeId(u64::MAX - self.stand_ins)
+    }
+
+    /// Remembers where one of core's places stands.
+    pub(crate) fn stands(
+        &mut self,
+        place: impl Into<String>,
+        span: Option<Range<usize>>,
+        key: impl Into<String>,
+    ) {
+        self.places.insert(place.into(), (span, key.into()));
+    }
+
+    /// Adds what core found, at the line that it is about.
+    pub(crate) fn meaning(&mut self, problem: Problem) {
+        if outer(&problem.place).any(|place| self.spoken.contains(place)) {
+            return;
+        }
+        let written = outer(&problem.place).find_map(|place| self.places.get(place)).cloned();
+        let (span, key) = written.unwrap_or((None, problem.place));
+        let Problem { severity, message, help, .. } = problem;
+        self.found.push(Found { severity, span, key, message, help });
+    }
+}
+
+/// A place, then what it is part of: `a[0].b[1]`, `a[0].b`, `a[0]`, `a`.
+fn outer(place: &str) -> impl Iterator<Item = &str> {
+    std::iter::successors(Some(place), |place| place.rfind(['.', '[']).map(|cut| &place[..cut]))
+}
+
+/// One table of the file, and which of core's structures it becomes.
+pub(crate) struct Table<'c, 'd> {
+    pub(crate) context: &'c mut Context,
+    table: Option<&'d DeTable<'d>>,
+    span: Option<Range<usize>>,
+    label: String,
+    place: String,
+    /// A known key → how it was misspelled.
+    slips: BTreeMap<&'static str, &'d str>,
+}
+
+/// A table of the file, before it is known what it should hold.
+#[derive(Clone)]
+pub(crate) struct Raw<'d> {
+    pub(crate) table: Option<&'d DeTable<'d>>,
+    pub(crate) span: Option<Range<usize>>,
+}
+
+impl<'c, 'd> Table<'c, 'd> {
+    /// Opens a table that may have these keys, and complains of all others.
+    pub(crate) fn open(
+        context: &'c mut Context,
+        raw: Raw<'d>,
+        label: &str,
+        place: &str,
+        keys: &[&'static str],
+    ) -> Self {
+        let mut slips = BTreeMap::new();
+        for (key, _) in raw.table.into_iter().flatten() {
+            let (name, span) = (key.get_ref().as_ref(), key.span());
+            if keys.contains(&name) {
+                continue;
+            }
+            let free = keys
+                .iter()
+                .copied()
+                .filter(|known| !raw.table.is_some_and(|table| table.contains_key(*known)));
+            let meant = nearest(name, free);
+            let help = meant
+                .map_or_else(|| suggestion(name, keys.iter().copied()), |meant| format!("write `{meant}`"));
+            context.error(Some(span), label, format!("unknown key `{name}`"), help);
+            if let Some(known) = keys.iter().find(|known| Some(**known) == meant) {
+                slips.insert(*known, name);
+            }
+        }
+        context.stands(place, raw.span.clone(), label);
+        Self {
+            context,
+            table: raw.table,
+            span: raw.span,
+            label: label.to_owned(),
+            place: place.to_owned(),
+            slips,
+        }
+    }
+
+    /// Core's place of a field of this table.
+    pub(crate) fn place(&self, field: &str) -> String {
+        if self.place.is_empty() { field.to_owned() } else { format!("{}.{field}", self.place) }
+    }
+
+    fn key(&self, key: &str) -> String {
+        if self.label.is_empty() { key.to_owned() } else { format!("{}.{key}", self.label) }
+    }
+
+    /// The value of a key, remembered as what core calls `field`.
+    pub(crate) fn value(&mut self, key: &'static str, field: &str) -> Option<&'d Spanned<DeValue<'d>>> {
+        let name = self.slips.get(key).copied().unwrap_or(key);
+        let value = self.table.and_then(|table| table.get(name));
+        let span = value.map(Spanned::span).or_else(|| self.span.clone());
+        self.context.stands(self.place(field), span, self.key(key));
+        value
+    }
+
+    /// Adds an error about a field.
+    pub(crate) fn error(&mut self, field: &str, message: impl Into<String>, help: impl Into<String>) {
+        let place = self.place(field);
+        self.context.error_at(&place, message, help);
+    }
+
+    fn wrong_type(&mut self, key: &str, field: &str, value: &DeValue<'_>, expected: &str, example: &str) {
+        let message = format!("{expected} is expected here, not {}", described(value));
+        self.error(field, message, format!("write `{key} = {example}`"));
+    }
+
+    /// Says that a key is missing.
+    pub(crate) fn missing(&mut self, key: &'static str, field: &str, example: &str) {
+        self.value(key, field);
+        self.error(field, format!("`{key}` is missing"), format!("add `{key} = {example}`"));
+    }
+
+    /// A text.
+    pub(crate) fn text(&mut self, key: &'static str, field: &str, example: &str) -> Option<&'d str> {
+        let value = self.value(key, field)?.get_ref();
+        if value.as_str().is_none() {
+            self.wrong_type(key, field, value, "a text", example);
+        }
+        value.as_str()
+    }
+
+    /// A text that must be there; empty, and complained of, if it isn't.
+    pub(crate) fn required_text(&mut self, key: &'static str, field: &str, example: &str) -> String {
+        if self.value(key, field).is_none() {
+            self.missing(key, field, example);
+        }
+        self.text(key, field, example).unwrap_or_default().to_owned()
+    }
+
+    /// A text of a certain form.
+    pub(crate) fn parsed<T: FromStr>(
+        &mut self,
+        key: &'static str,
+        field: &str,
+        what: &str,
+        example: &str,
+    ) -> Option<T> {
+        let text = self.text(key, field, example)?;
+        let parsed = text.parse().ok();
+        if parsed.is_none() {
+            self.error(
+                field,
+                format!("`{text}` is not {what}"),
+                format!("write it as in `{key} = {example}`"),
+            );
+        }
+        parsed
+    }
+
+    /// One of a few words.
+    pub(crate) fn choice<T: Copy>(
+        &mut self,
+        key: &'static str,
+        field: &str,
+        words: &[(&'static str, T)],
+    ) -> Option<T> {
+        let example = words.first().map(|(word, _)| format!("\"{word}\"")).unwrap_or_default();
+        let text = self.text(key, field, &example)?;
+        let chosen = words.iter().find(|(word, _)| *word == text).map(|(_, value)| *value);
+        if chosen.is_none() {
+            self.error(
+                field,
+                format!("unknown {key} `{text}`"),
+                suggestion(text, words.iter().map(|(word, _)| *word)),
+            );
+        }
+        chosen
+    }
+
+    /// `true` or `false`.
+    pub(crate) fn flag(&mut self, key: &'static str, field: &str) -> Option<bool> {
+        let value = self.value(key, field)?.get_ref();
+        if value.as_bool().is_none() {
+            let meant = match value.as_str() {
+                Some("no" | "off" | "false") => "false",
+                _ => "true",
+            };
+            self.wrong_type(key, field, value, "`true` or `false`", meant);
+        }
+        value.as_bool()
+    }
+
+    /// A whole number that fits its type.
+    pub(crate) fn number<T: TryFrom<u64>>(
+        &mut self,
+        key: &'static str,
+        field: &str,
+        example: &str,
+    ) -> Option<T> {
+        let value = self.value(key, field)?.get_ref();
+        let Some(integer) = value.as_integer() else {
+            let meant = value.as_str().filter(|text| text.parse::<u64>().is_ok()).unwrap_or(example);
+            self.wrong_type(key, field, value, "a whole number", meant);
+            return None;
+        };
+        let number =
+            u64::from_str_radix(integer.as_str(), integer.radix()).ok().and_then(|it| T::try_from(it).ok());
+        if number.is_none() {
+            self.error(
+                field,
+                format!("{integer} is out of range"),
+                format!("write it as in `{key} = {example}`"),
+            );
+        }
+        number
+    }
+
+    /// A duration with its unit, in milliseconds.
+    pub(crate) fn duration_ms(&mut self, key: &'static str, field: &str) -> Option<u64> {
+        let value = self.value(key, field)?.get_ref();
+        let parsed = match value {
+            DeValue::String(text) => duration::parse(text),
+            DeValue::Integer(number) => match number.as_str().parse() {
+                Ok(number) => Err(duration::without_unit(number)),
+                Err(_) => duration::parse(number.as_str()),
+            },
+            other => {
+                self.wrong_type(key, field, other, "a duration", "\"250ms\"");
+                return None;
+            }
+        };
+        parsed.map_err(|bad| self.error(field, bad.message, bad.help)).ok()
+    }
+
+    /// A list of texts; each stands at core's `field[i]`.
+    pub(crate) fn texts(&mut self, key: &'static str, field: &str, example: &str) -> Option<Vec<&'d str>> {
+        let value = self.value(key, field)?.get_ref();
+        let Some(items) = value.as_array() else {
+            let meant = value.as_str().map_or_else(|| example.to_owned(), |text| format!("[\"{text}\"]"));
+            self.wrong_type(key, field, value, "a list of texts", &meant);
+            return None;
+        };
+        let label = self.key(key);
+        let mut texts = Vec::new();
+        for (i, item) in items.iter().enumerate() {
+            let field = format!("{field}[{i}]");
+            self.context.stands(self.place(&field), Some(item.span()), label.clone());
+            match item.get_ref().as_str() {
+                Some(text) => texts.push(text),
+                None => {
+                    self.wrong_type(key, &field, item.get_ref(), "a list of texts", example);
+                    texts.push("");
+                }
+            }
+        }
+        Some(texts)
+    }
+
+    /// A table, empty if it isn't there.
+    pub(crate) fn table(&mut self, key: &'static str, field: &str) -> Raw<'d> {
+        let Some(value) = self.value(key, field) else {
+            return Raw { table: None, span: self.span.clone() };
+        };
+        if value.get_ref().as_table().is_none() {
+            let message = format!("a table is expected here, not {}", described(value.get_ref()));
+            self.error(field, message, format!("write `[{key}]`, and its keys below"));
+        }
+        Raw { table: value.get_ref().as_table(), span: Some(value.span()) }
+    }
+
+    /// Repeated tables, `[[key]]`.
+    pub(crate) fn tables(&mut self, key: &'static str, field: &str) -> Vec<Raw<'d>> {
+        let Some(value) = self.value(key, field) else { return vec![] };
+        let raw = |value: &'d Spanned<DeValue<'d>>| Raw {
+            table: value.get_ref().as_table(),
+            span: Some(value.span()),
+        };
+        let items: &DeArray<'d> = match value.get_ref() {
+            DeValue::Array(items) => items,
+            other => {
+                let message = format!("repeated tables are expected here, not {}", described(other));
+                self.error(field, message, format!("write `[[{key}]]`"));
+                return other.as_table().map(|_| raw(value)).into_iter().collect();
+            }
+        };
+        for item in items.iter().filter(|item| !item.get_ref().is_table()) {
+            let message = format!("a table is expected here, not {}", described(item.get_ref()));
+            self.context.error(
+                Some(item.span()),
+                key,
+                message,
+                format!("write `[[{key}]]`, and its keys below"),
+            );
+        }
+        items.iter().filter(|item| item.get_ref().is_table()).map(raw).collect()
+    }
+}
+
+fn described(value: &DeValue<'_>) -> String {
+    match value {
+        DeValue::String(text) => format!("the text `{text}`"),
+        DeValue::Integer(number) => format!("the number {number}"),
+        DeValue::Float(number) => format!("the number {number}"),
+        DeValue::Boolean(flag) => format!("`{flag}`"),
+        DeValue::Datetime(date) => format!("the date {date}"),
+        DeValue::Array(_) => "a list".to_owned(),
+        DeValue::Table(_) => "a table".to_owned(),
+    }
+}

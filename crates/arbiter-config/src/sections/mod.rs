@@ -1,0 +1,115 @@
+//! The sections of `cluster.toml`, one file each kind.
+
+mod local;
+mod nodes;
+mod probes;
+mod raft;
+mod routes;
+mod timing;
+
+pub(crate) use timing::{remediation_counts, remediation_durations, timing_counts, timing_durations};
+
+use crate::config::{Ec2Config, LogConfig, RaftTiming};
+use crate::problem::Found;
+use crate::reader::{Context, Raw, Table};
+use arbiter_core::policy::{Policy, Severity};
+use nodes::{Names, NodeEntry};
+use toml::de::DeTable;
+
+/// The version of the file's format. It changes when an old file would be read wrongly.
+pub(crate) const FORMAT_VERSION: u64 = 1;
+
+const SECTIONS: &[&str] = &[
+    "version",
+    "cluster",
+    "raft",
+    "node",
+    "gateway",
+    "path",
+    "route",
+    "probe",
+    "timing",
+    "remediation",
+    "ec2",
+    "log",
+];
+
+/// What the file is read for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Use {
+    /// To start a node: every node needs an address.
+    Node,
+    /// For its policy alone.
+    Policy,
+}
+
+/// A whole file, read as far as it could be; the context knows what could not.
+pub(crate) struct Document {
+    pub(crate) policy: Policy,
+    pub(crate) raft: RaftTiming,
+    log: LogConfig,
+    ec2: Ec2Config,
+    nodes: Vec<NodeEntry>,
+}
+
+impl Document {
+    /// Reads a text. `None` if it isn't TOML.
+    pub(crate) fn read(text: &str, purpose: Use, context: &mut Context) -> Option<Self> {
+        let root = match DeTable::parse(text) {
+            Ok(root) => root,
+            Err(error) => {
+                let message = format!("this is not TOML: {}", error.message());
+                let (severity, span) = (Severity::Error, error.span());
+                context.found.push(Found { severity, span, key: String::new(), message, help: None });
+                return None;
+            }
+        };
+        let raw = Raw { table: Some(root.get_ref()), span: None };
+        let mut root = Table::open(context, raw, "", "", SECTIONS);
+        version(&mut root);
+        let mut policy = Policy { cluster: cluster(&mut root), ..Policy::default() };
+        let nodes = nodes::read(&mut root, purpose);
+        policy.nodes = nodes.iter().map(|entry| entry.policy.clone()).collect();
+        let names = Names::of(&policy.nodes);
+        policy.gateways = routes::gateways(&mut root, &names);
+        policy.paths = routes::paths(&mut root, &names, &policy.gateways);
+        policy.routes = routes::routes(&mut root);
+        policy.probes = probes::read(&mut root, &names, &policy);
+        policy.timing = timing::timing(&mut root);
+        policy.remediation = timing::remediation(&mut root);
+        let raft = raft::read(&mut root);
+        let (log, ec2) = (local::log(&mut root), local::ec2(&mut root));
+        Some(Self { policy, raft, log, ec2, nodes })
+    }
+}
+
+fn version(root: &mut Table<'_, '_>) {
+    let example = FORMAT_VERSION.to_string();
+    if root.value("version", "version").is_none() {
+        // It stands in no line, so that it is said last; but it is the first line to add.
+        return root.missing("version", "version", &example);
+    }
+    match root.number::<u64>("version", "version", &example) {
+        Some(FORMAT_VERSION) | None => {}
+        Some(other) => root.error(
+            "version",
+            format!("version {other} of this file's format is not known here"),
+            format!("write `version = {example}`, or use the release that the file was written for"),
+        ),
+    }
+}
+
+fn cluster(root: &mut Table<'_, '_>) -> String {
+    let raw = root.table("cluster", "cluster");
+    if raw.table.is_none() {
+        root.error(
+            "cluster",
+            "the section `[cluster]` is missing",
+            "add `[cluster]`, and below it `name = \"vpn\"`",
+        );
+        return String::new();
+    }
+    // Core calls the name itself `cluster`.
+    let mut table = Table::open(root.context, raw, "cluster", "", &["name"]);
+    table.required_text("name", "cluster", "\"vpn\"")
+}

@@ -1,0 +1,8 @@
+//! `cluster.toml`: the example, what is said of broken ones, and policies there and back.
+
+mod example;
+mod render;
+
+/// Core's own: the reference case and random valid policies.
+#[path = "../../../arbiter-core/tests/policy/policies.rs"]
+mod policies;
