@@ -1,0 +1,47 @@
+//! A thousand targets on one node.
+
+use crate::support::{echo, icmp_permitted, prober, until};
+use arbiter_control::prober::Prober;
+use arbiter_core::evidence::Verdict;
+use arbiter_core::policy::Probe;
+use tokio::time::Instant;
+
+const TARGETS: u64 = 1_000;
+const INTERVAL_MS: u64 = 200;
+
+#[tokio::test]
+async fn a_thousand_targets_five_times_a_second_neither_drift_nor_pile_up() {
+    if !icmp_permitted() {
+        return;
+    }
+    let prober = prober();
+    let probes = (0..TARGETS).map(|number| {
+        let target = format!("127.7.{}.{}", number / 250, number % 250 + 1);
+        // Patient, so that a busy machine that is merely slow does not make bursts.
+        Probe {
+            interval_ms: INTERVAL_MS,
+            timeout_min_ms: 400,
+            timeout_max_ms: 2_000,
+            ..echo(&target, &target)
+        }
+    });
+    prober.set_probes(probes.collect());
+    until(&prober, "all Up", || prober.snapshot().values().all(|status| status.state == Verdict::Up)).await;
+    let (started, before) = (Instant::now(), prober.counters());
+    let mut most_in_flight = 0;
+    until(&prober, "fifteen rounds", || {
+        let now = prober.counters();
+        most_in_flight = most_in_flight.max(now.in_flight);
+        now.sent - before.sent >= 15 * TARGETS
+    })
+    .await;
+    let slots = started.elapsed().as_millis() as u64 * TARGETS / INTERVAL_MS;
+    let sent = prober.counters().sent - before.sent;
+    eprintln!("{sent} sent in {slots} slots, {most_in_flight} in flight at most");
+    // Slots that a busy machine misses are skipped, so fewer are possible; more would be a volley.
+    assert!(sent <= slots + slots / 10 + TARGETS, "{sent} sent in {slots} slots");
+    assert!(sent >= slots / 3, "{sent} sent in {slots} slots");
+    // Each answers within a fraction of the interval; one for each target would mean that they pile up.
+    assert!(most_in_flight < TARGETS as usize * 2, "{most_in_flight}");
+    assert_eq!(*prober.transitions().borrow(), TARGETS, "each came Up once and stayed");
+}
