@@ -4,12 +4,14 @@ use crate::disk::Disk;
 use crate::record::{self, LOG, meta_key};
 use crate::store::{Batch, Store, StoreError};
 use crate::types::{Entry, LogId, RaftStorageError, TypeConfig, Vote};
+use arbiter_core::ids::LogIndex;
 use openraft::storage::{LogFlushed, LogState, RaftLogStorage};
 use openraft::{AnyError, OptionalSend, RaftLogReader, StorageIOError};
 use std::collections::BTreeMap;
 use std::fmt::Debug;
 use std::ops::{Bound, ControlFlow, RangeBounds};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use tokio::sync::watch;
 
 /// How many of the newest entries stay in memory, so that replicating and applying them reads no disk.
 const RECENT_ENTRIES: usize = 64;
@@ -23,6 +25,7 @@ const SEND_BYTES: usize = 1024 * 1024;
 pub struct LogStore {
     disk: Disk,
     log: Arc<Mutex<Log>>,
+    committed: watch::Sender<LogIndex>,
 }
 
 /// What is known of the log without reading it.
@@ -93,8 +96,13 @@ impl LogStore {
         })?;
         match failed {
             Some(error) => Err(error),
-            None => Ok(Self { disk, log: Arc::new(Mutex::new(log)) }),
+            None => Ok(Self { disk, log: Arc::new(Mutex::new(log)), committed: watch::Sender::default() }),
         }
+    }
+
+    /// The newest entry that Raft has said to be committed since the start; zero before it said so.
+    pub fn committed(&self) -> watch::Receiver<LogIndex> {
+        self.committed.subscribe()
     }
 
     /// Whether neither a vote nor an entry was ever stored.
@@ -272,6 +280,9 @@ impl RaftLogStorage<TypeConfig> for LogStore {
         let mut batch = Batch::default();
         batch.put(meta_key("committed"), record::encode("committed", &committed).map_err(writing)?);
         self.disk.submit(batch, false, |_| ()).await;
+        if let Some(committed) = committed {
+            self.committed.send_replace(LogIndex(committed.index));
+        }
         Ok(())
     }
 

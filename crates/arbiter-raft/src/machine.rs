@@ -167,10 +167,15 @@ impl RaftStateMachine<TypeConfig> for StateMachine {
         let state = Arc::make_mut(&mut self.state);
         for entry in entries {
             self.applied = Some(entry.log_id);
+            let at = entry_id(&entry.log_id);
             answers.push(match entry.payload {
-                EntryPayload::Normal(proposal) => state.apply(entry_id(&entry.log_id), &proposal),
-                EntryPayload::Blank => Applied::Nothing,
+                EntryPayload::Normal(proposal) => state.apply(at, &proposal),
+                EntryPayload::Blank => {
+                    state.skip(at);
+                    Applied::Nothing
+                }
                 EntryPayload::Membership(membership) => {
+                    state.skip(at);
                     self.membership = StoredMembership::new(Some(entry.log_id), membership);
                     Applied::Nothing
                 }

@@ -9,7 +9,7 @@ mod mem;
 mod sled_store;
 
 pub use mem::MemStore;
-pub use sled_store::SledStore;
+pub use sled_store::{OpenStoreError, SledStore};
 
 use std::ops::ControlFlow;
 use std::time::Duration;

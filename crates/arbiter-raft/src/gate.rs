@@ -1,0 +1,244 @@
+//! Who may take part: the gate between the wire and Raft.
+//!
+//! A node that lost its disk has forgotten its promises. If it voted again under its old id, it could elect a
+//! leader that lacks committed entries. So a disk takes part only once its *incarnation* is settled: it is one
+//! of the founding disks (each of them stores the founding record before anybody votes, and the cluster's first
+//! command commits the same record), or its admission has been committed. Until then the gate is shut in both
+//! directions; a new disk starts with it shut.
+//!
+//! Why an admitted disk may vote with an empty log: its admission was committed by a majority without it, after
+//! its predecessor had spoken for the last time. The log has no gaps, so this majority holds everything that
+//! was committed before; and a rival who was promised the predecessor's vote before that can't win, since every
+//! member of this majority has a longer log than the rival's request names.
+
+use crate::identity::Identity;
+use arbiter_core::ids::{ClusterId, Incarnation, NodeId};
+use arbiter_core::state::ClusterState;
+use arbiter_proto::v1::PeerHeader;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use tokio::sync::watch;
+
+/// The version of the protocol between peers.
+pub const PROTOCOL: u32 = 1;
+
+/// Why a message is not let through.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Refused {
+    /// It carries no header.
+    #[error("the message says not who sends it")]
+    NoHeader,
+    /// It speaks a version that this program does not know.
+    #[error("protocol version {0} is not known here: this program speaks version {PROTOCOL}")]
+    Version(u32),
+    /// It was meant for another node.
+    #[error("the message is for node {meant}, this is node {me}: check the addresses in the configuration")]
+    OtherTarget {
+        /// Whom it was meant for.
+        meant: NodeId,
+        /// Who got it.
+        me: NodeId,
+    },
+    /// It comes from another cluster.
+    #[error("node {sender} belongs to the cluster {theirs}, this node to {ours}")]
+    OtherCluster {
+        /// The sender.
+        sender: NodeId,
+        /// Its cluster, as it says.
+        theirs: String,
+        /// The receiver's cluster.
+        ours: String,
+    },
+    /// The sender's disk is not the recorded one.
+    #[error(
+        "the disk of node {sender} is not the one recorded for it: \
+         run `arbiterctl member readmit` for it if its old disk was lost"
+    )]
+    OtherDisk {
+        /// The sender.
+        sender: NodeId,
+    },
+    /// This node's own disk takes no part yet.
+    #[error("this node's disk is not admitted to the cluster yet")]
+    NotAdmitted,
+}
+
+/// What this node's disk is in its cluster, and what that lets through. Clones share it.
+#[derive(Clone)]
+pub struct Gate {
+    identity: Arc<Mutex<Identity>>,
+    state: watch::Receiver<Arc<ClusterState>>,
+}
+
+impl Gate {
+    /// A gate for a disk; `state` is what this node has applied.
+    pub fn new(identity: Identity, state: watch::Receiver<Arc<ClusterState>>) -> Self {
+        Self { identity: Arc::new(Mutex::new(identity)), state }
+    }
+
+    /// The disk's identity as it stands.
+    pub fn identity(&self) -> Identity {
+        self.lock().clone()
+    }
+
+    /// Lets the disk in, or changes its standing. The identity must have been written durably before.
+    pub fn set_identity(&self, identity: Identity) {
+        *self.lock() = identity;
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Identity> {
+        // The identity is replaced as a whole; a panic elsewhere can't leave half of it.
+        self.identity.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The cluster that this disk takes part in.
+    ///
+    /// # Errors
+    /// [`Refused::NotAdmitted`] while it takes part in none.
+    pub fn cluster(&self) -> Result<ClusterId, Refused> {
+        self.lock().cluster.clone().ok_or(Refused::NotAdmitted)
+    }
+
+    /// The header of a message to `target`.
+    pub fn header_to(&self, target: NodeId) -> PeerHeader {
+        let identity = self.lock();
+        PeerHeader {
+            version: PROTOCOL,
+            cluster_id: identity.cluster.as_ref().map(|id| id.0.clone()).unwrap_or_default(),
+            sender: identity.node.0,
+            target: target.0,
+            incarnation: identity.incarnation.0,
+            admitted_at: identity.admitted_at,
+        }
+    }
+
+    /// Checks version and target: what every message must have right, also before there is a cluster.
+    ///
+    /// # Errors
+    /// Why it is not let through.
+    pub fn check_envelope(&self, header: Option<&PeerHeader>) -> Result<PeerHeader, Refused> {
+        let header = header.ok_or(Refused::NoHeader)?;
+        let me = self.lock().node;
+        if header.version != PROTOCOL {
+            return Err(Refused::Version(header.version));
+        }
+        if header.target != me.0 {
+            return Err(Refused::OtherTarget { meant: NodeId(header.target), me });
+        }
+        Ok(header.clone())
+    }
+
+    /// Checks a Raft message, or the answer to one: same cluster, for this node, from the recorded disk.
+    ///
+    /// # Errors
+    /// Why it is not let through.
+    pub fn check_peer(&self, header: Option<&PeerHeader>) -> Result<NodeId, Refused> {
+        let header = self.check_envelope(header)?;
+        let identity = self.identity();
+        let ours = identity.cluster.as_ref().ok_or(Refused::NotAdmitted)?;
+        let sender = NodeId(header.sender);
+        if header.cluster_id != ours.0 {
+            return Err(Refused::OtherCluster { sender, theirs: header.cluster_id, ours: ours.0.clone() });
+        }
+        if may_speak(&identity, &self.state.borrow(), &header) {
+            Ok(sender)
+        } else {
+            Err(Refused::OtherDisk { sender })
+        }
+    }
+}
+
+/// Whether the sender's disk is the recorded one, as far as this node can know.
+fn may_speak(identity: &Identity, state: &ClusterState, header: &PeerHeader) -> bool {
+    let sender = NodeId(header.sender);
+    let shown = Some(Incarnation(header.incarnation));
+    if state.cluster_id.is_some() {
+        // Who has not applied the entry that admitted the sender can't judge it: refusing would keep the very
+        // leader out that brings the entry.
+        let recorded = state.members.get(&sender).and_then(|member| member.incarnation);
+        recorded == shown || state.applied.index.0 < header.admitted_at
+    } else {
+        // A founding disk knows its fellows; a later one learns of everybody from the log.
+        identity.founders.is_empty()
+            || header.admitted_at > 0
+            || identity.founders.get(&sender).copied() == shown
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use arbiter_core::ids::LogIndex;
+    use arbiter_core::state::Member;
+    use std::collections::BTreeMap;
+
+    fn identity(cluster: Option<&str>) -> Identity {
+        Identity {
+            cluster_name: "blue".to_owned(),
+            node: NodeId(1),
+            incarnation: Incarnation(11),
+            cluster: cluster.map(ClusterId::from),
+            founders: BTreeMap::from([(NodeId(1), Incarnation(11)), (NodeId(2), Incarnation(22))]),
+            admitted_at: 0,
+        }
+    }
+
+    fn header(sender: u64, incarnation: u64) -> PeerHeader {
+        let cluster_id = "c".to_owned();
+        PeerHeader { version: PROTOCOL, cluster_id, sender, target: 1, incarnation, admitted_at: 0 }
+    }
+
+    fn gate(identity: Identity, state: ClusterState) -> Gate {
+        Gate::new(identity, watch::channel(Arc::new(state)).1)
+    }
+
+    fn formed(applied: u64, members: &[(u64, u64)]) -> ClusterState {
+        let mut state = ClusterState { cluster_id: Some("c".into()), ..ClusterState::default() };
+        state.applied.index = LogIndex(applied);
+        for (node, incarnation) in members {
+            let member = Member { incarnation: Some(Incarnation(*incarnation)) };
+            state.members.insert(NodeId(*node), member);
+        }
+        state
+    }
+
+    #[test]
+    fn s7_a_disk_without_a_cluster_lets_nothing_through() {
+        let gate = gate(identity(None), ClusterState::default());
+        assert_eq!(gate.check_peer(Some(&header(2, 22))), Err(Refused::NotAdmitted));
+        assert_eq!(gate.cluster(), Err(Refused::NotAdmitted));
+    }
+
+    #[test]
+    fn what_is_not_for_us_is_refused() {
+        let gate = gate(identity(Some("c")), ClusterState::default());
+        assert_eq!(gate.check_peer(Some(&header(2, 22))), Ok(NodeId(2)));
+        assert_eq!(gate.check_peer(None), Err(Refused::NoHeader));
+        let later = PeerHeader { version: 2, ..header(2, 22) };
+        assert_eq!(gate.check_peer(Some(&later)), Err(Refused::Version(2)));
+        let astray = PeerHeader { target: 3, ..header(2, 22) };
+        assert!(matches!(gate.check_peer(Some(&astray)), Err(Refused::OtherTarget { .. })));
+        let foreign = PeerHeader { cluster_id: "d".to_owned(), ..header(2, 22) };
+        assert!(matches!(gate.check_peer(Some(&foreign)), Err(Refused::OtherCluster { .. })));
+    }
+
+    #[test]
+    fn s7_before_the_cluster_is_formed_only_founding_disks_speak() {
+        let gate = gate(identity(Some("c")), ClusterState::default());
+        assert!(gate.check_peer(Some(&header(2, 22))).is_ok());
+        assert!(matches!(gate.check_peer(Some(&header(2, 23))), Err(Refused::OtherDisk { .. })));
+        assert!(matches!(gate.check_peer(Some(&header(3, 33))), Err(Refused::OtherDisk { .. })));
+    }
+
+    #[test]
+    fn s7_a_disk_other_than_the_recorded_one_is_refused_by_whoever_can_judge_it() {
+        let judge = gate(identity(Some("c")), formed(20, &[(1, 11), (2, 29)]));
+        assert!(judge.check_peer(Some(&header(2, 29))).is_ok());
+        assert!(matches!(judge.check_peer(Some(&header(2, 22))), Err(Refused::OtherDisk { .. })));
+        assert!(matches!(judge.check_peer(Some(&header(3, 33))), Err(Refused::OtherDisk { .. })));
+        // A disk that was admitted by entry 21, which this node has not applied yet.
+        let newer = PeerHeader { admitted_at: 21, ..header(2, 30) };
+        assert!(judge.check_peer(Some(&newer)).is_ok());
+        let known = PeerHeader { admitted_at: 20, ..header(2, 30) };
+        assert!(matches!(judge.check_peer(Some(&known)), Err(Refused::OtherDisk { .. })));
+    }
+}
