@@ -1,9 +1,24 @@
 //! The control loop: what is seen comes in, one loop decides, intents go out through the log, calls follow.
 //!
-//! Everything that touches the world is behind a trait: [`provider::Provider`], [`prober::Prober`],
-//! [`transport::Transport`], [`clock::Clock`].
+//! Everything that touches the world is behind a trait: [`consensus::Consensus`], [`provider::Provider`],
+//! [`prober::Prober`], [`transport::Transport`], [`clock::Clock`].
 
+mod arbiter;
 pub mod clock;
+pub mod consensus;
+mod eyes;
+mod hands;
+mod look;
+mod looks;
+mod message;
+mod office;
 pub mod prober;
 pub mod provider;
+mod tasks;
 pub mod transport;
+
+pub use arbiter::{Parts, Settings, start};
+pub use eyes::READ_STALENESS_MS;
+pub use hands::Stages;
+pub use look::Look;
+pub use message::{Answer, AskError, Control};

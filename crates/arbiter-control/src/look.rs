@@ -1,0 +1,108 @@
+//! Everything that one node sees and thinks, at one moment: what `status` and `explain` are made of.
+
+use crate::arbiter::Arbiter;
+use crate::consensus::{Role, View};
+use crate::hands::Stages;
+use crate::provider::{ProviderError, ProviderErrorKind};
+use arbiter_core::evidence::{Evidence, Verdict};
+use arbiter_core::health::{Alarm, Code};
+use arbiter_core::ids::{Epoch, NodeId};
+use arbiter_core::plan::Plan;
+use arbiter_core::report::Report;
+use arbiter_core::state::ClusterState;
+use arbiter_core::time::{HumanMs, UnixMs};
+use std::sync::Arc;
+
+/// Wall clocks that differ by more than this are worth an alarm: logs can no longer be laid side by side.
+const CLOCKS_DIFFER_MS: u64 = 1_000;
+
+/// One node's view of everything.
+#[derive(Debug, Clone)]
+pub struct Look {
+    /// Whose view.
+    pub me: NodeId,
+    /// Its wall clock.
+    pub wall_ms: UnixMs,
+    /// Consensus.
+    pub view: View,
+    /// Its own epoch, if it is in office.
+    pub epoch: Option<Epoch>,
+    /// The replicated state as applied here.
+    pub state: Arc<ClusterState>,
+    /// What it has seen.
+    pub evidence: Evidence,
+    /// What it would do.
+    pub plan: Plan,
+    /// Everybody's newest report, with its age.
+    pub reports: Vec<(Report, Option<u64>)>,
+    /// How long ago it read the provider with success.
+    pub describe_ok_age_ms: Option<u64>,
+    /// Why it can't, if it can't.
+    pub provider_error: Option<ProviderError>,
+    /// The stages of its newest moves.
+    pub stages: Vec<Stages>,
+    /// What needs attention, most urgent first.
+    pub alarms: Vec<Alarm>,
+}
+
+impl Arbiter {
+    pub fn look(&self) -> Look {
+        let now = self.now();
+        let evidence = self.evidence(now);
+        let plan = self.plan_now(&evidence, now);
+        let mut look = Look {
+            me: self.settings.me,
+            wall_ms: self.parts.clock.wall_ms(),
+            view: self.view.clone(),
+            epoch: self.office.as_ref().map(|office| office.epoch),
+            state: Arc::clone(&self.state),
+            reports: self.picture.reports().map(|r| (r.clone(), self.picture.age_ms(r.node, now))).collect(),
+            describe_ok_age_ms: self.eyes.describe_ok_age_ms(now),
+            provider_error: self.eyes.last_error().cloned(),
+            stages: self.hands.stages.iter().cloned().collect(),
+            alarms: plan.alarms.clone(),
+            evidence,
+            plan,
+        };
+        look.alarms.extend(node_alarms(&look));
+        look.alarms.sort_by(|a, b| (b.code.urgency(), a).cmp(&(a.code.urgency(), b)));
+        look
+    }
+}
+
+/// Alarms that come from the nodes rather than from the plan.
+fn node_alarms(look: &Look) -> Vec<Alarm> {
+    let mut alarms = Vec::new();
+    let policy = &look.state.policy;
+    let name = |node| policy.node_name(node);
+    if look.view.leader.is_none() {
+        alarms.push(Alarm::new(Code::NoLeader, &policy.cluster, format!("as {} sees it", name(look.me))));
+    }
+    if let Some(error) = &look.provider_error {
+        let code = match error.kind {
+            ProviderErrorKind::Unreachable => Code::ProviderUnreachable,
+            ProviderErrorKind::Throttled => Code::ProviderThrottled,
+            ProviderErrorKind::Denied | ProviderErrorKind::NoCredentials => Code::ProviderDenied,
+            ProviderErrorKind::Rejected => Code::ProviderDenied,
+        };
+        alarms.push(Alarm::new(code, name(look.me), error.to_string()));
+    }
+    for (report, age_ms) in &look.reports {
+        for (probe, status) in &report.probes {
+            if let Some(error) = status.error.as_ref().filter(|_| status.state != Verdict::Up) {
+                alarms.push(Alarm::new(
+                    Code::ProbeBroken,
+                    probe,
+                    format!("from {}: {error}", name(report.node)),
+                ));
+            }
+        }
+        let Some(age_ms) = age_ms.filter(|_| look.view.role == Role::Leader) else { continue };
+        let apart_ms = report.wall_ms.0.abs_diff(look.wall_ms.0).saturating_sub(age_ms);
+        if apart_ms > CLOCKS_DIFFER_MS {
+            let apart = format!("{} apart", HumanMs(apart_ms));
+            alarms.push(Alarm::new(Code::ClocksDiffer, name(report.node), apart));
+        }
+    }
+    alarms
+}
