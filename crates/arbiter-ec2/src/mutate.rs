@@ -54,7 +54,7 @@ impl Ec2 {
             return Outcome::NotSent { reason };
         }
         let tag = CallTag { cluster: call.cluster.clone(), intent: call.intent };
-        let tag = TagCall::new(&tag, departure.clone());
+        let tag = TagCall::new(api, &tag, departure.clone());
         let change = self.only_once(timeout_ms);
         match (&call.action, replacement) {
             (Action::SetRoute { .. }, Some(request)) => {

@@ -1,0 +1,13 @@
+//! The provider against endpoints: one suite, run over moto and over the lab; an endpoint that misbehaves; the AWS
+//! environment.
+
+mod calls;
+mod environment;
+mod fixture;
+mod imds;
+mod lab;
+mod moto;
+mod raw;
+mod rude;
+mod rude_server;
+mod suite;
