@@ -2,5 +2,6 @@
 use crate::fixture::Fixture;
 pub enum Speaker {
     Moto,
+    Lab,
 }
 pub async fn compare_with_expected(_: &Fixture, _: Speaker) {}
