@@ -42,7 +42,7 @@ pub struct CallRecord {
     pub arrived_ms: u64,
     /// The same by the wall clock, in milliseconds since 1970.
     pub arrived_wall_ms: u64,
-    /// When it took effect, if it was accepted. For a describe: when it looked.
+    /// When it took effect, if it was accepted. For a describe: the instant that it shows.
     pub applied_ms: Option<u64>,
     /// When its reply was sent, or lost.
     pub replied_ms: Option<u64>,

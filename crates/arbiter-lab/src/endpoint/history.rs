@@ -22,15 +22,18 @@ impl History {
     /// Remembers the world as it is since `now_ms`.
     pub(super) fn remember(&mut self, now_ms: u64, world: &World) {
         self.snapshots.push_back((now_ms, world.clone()));
-        // The newest of those that are too old is still the state at the bound, so it stays.
-        let too_old = now_ms.saturating_sub(LONGEST_STALENESS_MS);
-        while self.snapshots.len() > KEPT || self.snapshots.get(1).is_some_and(|(at, _)| *at <= too_old) {
+        // The newest of those that are too old is still the state at the bound, so it stays. And in the first two
+        // minutes nothing is too old: a look may go back to before the first change.
+        let too_old = now_ms.checked_sub(LONGEST_STALENESS_MS);
+        let outlived = |row: Option<&(u64, World)>| row.is_some_and(|(at, _)| Some(*at) <= too_old);
+        while self.snapshots.len() > KEPT || outlived(self.snapshots.get(1)) {
             self.snapshots.pop_front();
         }
     }
 
-    /// The world as it was at `at_ms`, or the oldest that is remembered.
-    pub(super) fn at(&self, at_ms: u64) -> Option<World> {
+    /// The world as it was at `at_ms`, or the oldest that is remembered; none stands for a time before the first.
+    pub(super) fn at(&self, at_ms: Option<u64>) -> Option<World> {
+        let Some(at_ms) = at_ms else { return self.snapshots.front().map(|(_, world)| world.clone()) };
         let after = self.snapshots.partition_point(|(since_ms, _)| *since_ms <= at_ms);
         let (_, world) = self.snapshots.get(after.saturating_sub(1))?;
         let mut world = world.clone();
@@ -50,11 +53,22 @@ mod tests {
         let mut history = History::new(&world);
         world.stop(Act::by_hand(1_000), &[INSTANCE_1.to_owned()], false).unwrap();
         history.remember(1_000, &world);
-        let state = |at| history.at(at).unwrap().instance(INSTANCE_1).unwrap().state;
+        let state = |at| history.at(Some(at)).unwrap().instance(INSTANCE_1).unwrap().state;
         assert_eq!(state(0), InstanceState::Running);
         assert_eq!(state(999), InstanceState::Running);
         assert_eq!(state(1_000), InstanceState::Stopping);
         assert_eq!(state(3_000), InstanceState::Stopped, "what time did counts as well");
+    }
+
+    #[test]
+    fn before_the_first_moment_it_was_as_it_began() {
+        let mut world = World::reference();
+        let mut history = History::new(&world);
+        world.set_instance_state(Act::by_hand(0), INSTANCE_1, InstanceState::Stopped).unwrap();
+        world.take_changes();
+        history.remember(0, &world);
+        assert_eq!(history.at(None), Some(World::reference()));
+        assert_eq!(history.at(Some(0)), Some(world));
     }
 
     #[test]

@@ -89,9 +89,10 @@ impl Shared {
     /// Looks at the world as it was `age_ms` ago.
     pub(super) fn look<T>(&self, age_ms: u64, look: impl FnOnce(&World, u64) -> T) -> T {
         let guard = self.living();
-        let at_ms = self.now_ms().saturating_sub(age_ms);
+        let at = self.now_ms().checked_sub(age_ms);
+        let at_ms = at.unwrap_or(0);
         if age_ms > 0
-            && let Some(past) = guard.history.at(at_ms)
+            && let Some(past) = guard.history.at(at)
         {
             drop(guard);
             return look(&past, at_ms);

@@ -1,165 +1,18 @@
 //! What can be made to go wrong, for whom and how often.
 
+mod fault;
 mod throttle;
 
-use serde::{Deserialize, Serialize};
+pub(crate) use fault::Facts;
+pub use fault::{Effect, Fault, FaultError, LONGEST_STALENESS_MS, Scope, Silence};
+
+use crate::world::Refusal;
+use serde::Serialize;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use throttle::Buckets;
 
 /// How many faults may be set at once. A test sets a handful; this stops a script that forgets to clear.
 const MOST_FAULTS: usize = 256;
-
-/// No delay is longer than an hour: who wants for ever takes [`Silence::Hang`].
-const LONGEST_DELAY_MS: u64 = 3_600_000;
-
-/// How far back a stale describe may look, in milliseconds: as far as the endpoint remembers.
-pub const LONGEST_STALENESS_MS: u64 = 120_000;
-
-/// How an answer fails to come.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Silence {
-    /// The connection stays open and nothing ever comes.
-    #[default]
-    Hang,
-    /// The connection is closed without an answer.
-    Close,
-}
-
-/// What goes wrong.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case", tag = "kind", deny_unknown_fields)]
-pub enum Effect {
-    /// It takes longer.
-    Latency {
-        /// Before the request takes effect, in milliseconds.
-        #[serde(default)]
-        before_ms: u64,
-        /// After it took effect, before the answer, in milliseconds.
-        #[serde(default)]
-        after_ms: u64,
-    },
-    /// `RequestLimitExceeded`, whatever the buckets hold.
-    Throttle,
-    /// `UnauthorizedOperation`.
-    Deny,
-    /// Any other error, instead of the work.
-    Refuse {
-        /// EC2's error code, such as `InternalError` or `InsufficientInstanceCapacity`.
-        code: String,
-        /// The HTTP status.
-        #[serde(default = "internal_error")]
-        status: u16,
-    },
-    /// The request never reaches the endpoint's mind: to set it for every action of a caller takes the endpoint
-    /// away from that caller.
-    LoseRequest {
-        /// How the caller notices.
-        #[serde(default)]
-        silence: Silence,
-    },
-    /// The work is done and the answer is lost.
-    LoseReply {
-        /// How the caller notices.
-        #[serde(default)]
-        silence: Silence,
-    },
-    /// The request is accepted and answered now, and takes effect later.
-    ApplyLate {
-        /// How much later, in milliseconds.
-        delay_ms: u64,
-    },
-    /// Describes show the world as it was a while ago.
-    Stale {
-        /// How long ago, in milliseconds.
-        age_ms: u64,
-    },
-}
-
-fn internal_error() -> u16 {
-    500
-}
-
-/// Which requests a fault meets: those that satisfy all that is given here.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct Scope {
-    /// An action (`ReplaceRoute`), a beginning (`Describe*`), `mutating`, or `*`, the default.
-    pub action: Option<String>,
-    /// The caller's access key id.
-    pub caller: Option<String>,
-    /// Something that the user agent contains.
-    pub user_agent: Option<String>,
-    /// The value of any parameter: an id that the request names.
-    pub names: Option<String>,
-}
-
-/// A fault to set.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Fault {
-    /// Which requests it meets.
-    #[serde(default)]
-    pub scope: Scope,
-    /// It ends after it has met that many; never, if none is given.
-    #[serde(default)]
-    pub times: Option<u64>,
-    /// It spares that many first.
-    #[serde(default)]
-    pub after: u64,
-    /// What it does.
-    pub effect: Effect,
-}
-
-impl Fault {
-    /// A fault for every request of that action (see [`Scope::action`]), until it is removed.
-    pub fn on(action: &str, effect: Effect) -> Self {
-        let scope = Scope { action: Some(action.to_owned()), ..Scope::default() };
-        Self { scope, times: None, after: 0, effect }
-    }
-
-    /// Only for the caller with this access key id.
-    #[must_use]
-    pub fn for_caller(mut self, access_key: &str) -> Self {
-        self.scope.caller = Some(access_key.to_owned());
-        self
-    }
-
-    /// Only for requests that name this id.
-    #[must_use]
-    pub fn naming(mut self, id: &str) -> Self {
-        self.scope.names = Some(id.to_owned());
-        self
-    }
-
-    /// Only for the next `times` requests that it would meet.
-    #[must_use]
-    pub fn times(mut self, times: u64) -> Self {
-        self.times = Some(times);
-        self
-    }
-}
-
-/// Why a fault can't be set.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum FaultError {
-    /// There are too many.
-    #[error("there are {MOST_FAULTS} faults already; remove some (DELETE /_lab/faults removes all)")]
-    TooMany,
-    /// A time beyond its bound.
-    #[error("{what} is {given_ms} ms; the most is {most_ms} ms")]
-    TooLong {
-        /// Which time.
-        what: &'static str,
-        /// What was asked for.
-        given_ms: u64,
-        /// What is allowed.
-        most_ms: u64,
-    },
-    /// Not a status of an error.
-    #[error("{0} is no HTTP status of an error: give one between 400 and 599")]
-    NotAnErrorStatus(u16),
-}
 
 /// A fault that is set.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -174,39 +27,12 @@ pub struct SetFault {
     spare: u64,
 }
 
-/// What a fault looks at in a request.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Facts<'a> {
-    pub action: &'a str,
-    pub mutating: bool,
-    pub caller: Option<&'a str>,
-    pub user_agent: &'a str,
-    pub params: &'a std::collections::BTreeMap<String, String>,
-}
-
-impl Scope {
-    fn meets(&self, facts: &Facts<'_>) -> bool {
-        let action = match self.action.as_deref() {
-            None | Some("*") => true,
-            Some("mutating") => facts.mutating,
-            Some(pattern) => match pattern.strip_suffix('*') {
-                Some(beginning) => facts.action.starts_with(beginning),
-                None => facts.action == pattern,
-            },
-        };
-        action
-            && self.caller.as_deref().is_none_or(|caller| facts.caller == Some(caller))
-            && self.user_agent.as_deref().is_none_or(|part| facts.user_agent.contains(part))
-            && self.names.as_ref().is_none_or(|id| facts.params.values().any(|value| value == id))
-    }
-}
-
 /// What all faults together do to one request.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Plan {
     pub before_ms: u64,
     pub after_ms: u64,
-    pub refuse: Option<crate::world::Refusal>,
+    pub refuse: Option<Refusal>,
     pub lose_request: Option<Silence>,
     pub lose_reply: Option<Silence>,
     pub apply_late_ms: Option<u64>,
@@ -241,10 +67,10 @@ impl Faults {
 
     /// Sets a fault, beside those that are set, and gives its number.
     pub fn set(&self, fault: Fault) -> Result<u64, FaultError> {
-        check(&fault.effect)?;
+        fault::check(&fault.effect)?;
         let mut state = self.state();
         if state.set.len() >= MOST_FAULTS {
-            return Err(FaultError::TooMany);
+            return Err(FaultError::TooMany { most: MOST_FAULTS });
         }
         let id = state.next_id;
         state.next_id += 1;
@@ -307,7 +133,6 @@ impl Faults {
 
 /// Delays add up, of two refusals or losses the one that was set first counts, of two ages the greater.
 fn add(plan: &mut Plan, effect: &Effect, action: &str) {
-    use crate::world::Refusal;
     match effect {
         Effect::Latency { before_ms, after_ms } => {
             plan.before_ms += before_ms;
@@ -328,20 +153,125 @@ fn add(plan: &mut Plan, effect: &Effect, action: &str) {
     }
 }
 
-fn check(effect: &Effect) -> Result<(), FaultError> {
-    let times: &[(&'static str, u64, u64)] = match effect {
-        Effect::Latency { before_ms, after_ms } => {
-            &[("before_ms", *before_ms, LONGEST_DELAY_MS), ("after_ms", *after_ms, LONGEST_DELAY_MS)]
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeMap;
+
+    fn plan(faults: &Faults, action: &str, caller: &str) -> Plan {
+        let params = BTreeMap::from([("RouteTableId".to_owned(), "rtb-468f5222".to_owned())]);
+        let mutating = action == "ReplaceRoute";
+        let user_agent = "sdk app/arbiter!c!1.2";
+        faults.plan(&Facts { action, mutating, caller: Some(caller), user_agent, params: &params })
+    }
+
+    #[test]
+    fn a_fault_meets_only_whom_it_should() {
+        let scope = |change: fn(&mut Scope)| {
+            let mut scope = Scope::default();
+            change(&mut scope);
+            scope
+        };
+        let meets = [
+            scope(|_| ()),
+            scope(|s| s.action = Some("*".into())),
+            scope(|s| s.action = Some("ReplaceRoute".into())),
+            scope(|s| s.action = Some("Replace*".into())),
+            scope(|s| s.action = Some("mutating".into())),
+            scope(|s| s.caller = Some("A".into())),
+            scope(|s| s.user_agent = Some("arbiter!c".into())),
+            scope(|s| s.names = Some("rtb-468f5222".into())),
+        ];
+        let misses = [
+            scope(|s| s.action = Some("Replace".into())),
+            scope(|s| s.action = Some("Describe*".into())),
+            scope(|s| s.caller = Some("B".into())),
+            scope(|s| s.user_agent = Some("boto".into())),
+            scope(|s| s.names = Some("rtb-".into())),
+            scope(|s| (s.action, s.caller) = (Some("ReplaceRoute".into()), Some("B".into()))),
+        ];
+        for (scopes, expected) in [(meets.as_slice(), true), (misses.as_slice(), false)] {
+            for scope in scopes {
+                let faults = Faults::new(false);
+                let fault = Fault { scope: scope.clone(), times: None, after: 0, effect: Effect::Deny };
+                faults.set(fault).unwrap();
+                assert_eq!(plan(&faults, "ReplaceRoute", "A").refuse.is_some(), expected, "{scope:?}");
+            }
         }
-        Effect::ApplyLate { delay_ms } => &[("delay_ms", *delay_ms, LONGEST_DELAY_MS)],
-        Effect::Stale { age_ms } => &[("age_ms", *age_ms, LONGEST_STALENESS_MS)],
-        Effect::Refuse { status, .. } if !(400..600).contains(status) => {
-            return Err(FaultError::NotAnErrorStatus(*status));
+    }
+
+    #[test]
+    fn a_fault_spares_the_first_and_ends_after_its_times() {
+        let faults = Faults::new(false);
+        let fault = Fault { after: 1, ..Fault::on("*", Effect::Throttle).times(2) };
+        faults.set(fault).unwrap();
+        let hits: Vec<_> = (0..5).map(|_| plan(&faults, "ReplaceRoute", "A").refuse.is_some()).collect();
+        assert_eq!(hits, [false, true, true, false, false]);
+        assert!(faults.list().is_empty(), "what is used up is gone");
+    }
+
+    #[test]
+    fn faults_add_up() {
+        let faults = Faults::new(false);
+        for effect in [
+            Effect::Latency { before_ms: 1, after_ms: 10 },
+            Effect::Latency { before_ms: 2, after_ms: 20 },
+            Effect::Stale { age_ms: 5 },
+            Effect::Stale { age_ms: 3 },
+            Effect::LoseReply { silence: Silence::Close },
+            Effect::LoseReply { silence: Silence::Hang },
+            Effect::Deny,
+            Effect::Throttle,
+            Effect::ApplyLate { delay_ms: 7 },
+        ] {
+            faults.set(Fault::on("*", effect)).unwrap();
         }
-        _ => &[],
-    };
-    match times.iter().find(|(_, given_ms, most_ms)| given_ms > most_ms) {
-        Some(&(what, given_ms, most_ms)) => Err(FaultError::TooLong { what, given_ms, most_ms }),
-        None => Ok(()),
+        let plan = plan(&faults, "ReplaceRoute", "A");
+        assert_eq!((plan.before_ms, plan.after_ms, plan.stale_ms), (3, 30, 5));
+        assert_eq!((plan.lose_reply, plan.apply_late_ms), (Some(Silence::Close), Some(7)));
+        assert_eq!(plan.refuse.map(|refusal| refusal.code), Some("UnauthorizedOperation".to_owned()));
+        assert_eq!(plan.met.len(), 9);
+    }
+
+    #[test]
+    fn what_is_out_of_bounds_is_refused() {
+        let faults = Faults::new(false);
+        let wrong = [
+            Effect::Latency { before_ms: u64::MAX, after_ms: 0 },
+            Effect::ApplyLate { delay_ms: 3_600_001 },
+            Effect::Stale { age_ms: LONGEST_STALENESS_MS + 1 },
+            Effect::Refuse { code: "Ok".into(), status: 200 },
+        ];
+        for effect in wrong {
+            assert!(faults.set(Fault::on("*", effect.clone())).is_err(), "{effect:?}");
+        }
+        for _ in 0..MOST_FAULTS {
+            faults.set(Fault::on("*", Effect::Deny)).unwrap();
+        }
+        let full = faults.set(Fault::on("*", Effect::Deny));
+        assert_eq!(full, Err(FaultError::TooMany { most: MOST_FAULTS }));
+    }
+
+    #[test]
+    fn faults_can_be_taken_back_one_by_one_or_all() {
+        let faults = Faults::new(false);
+        let first = faults.set(Fault::on("*", Effect::Deny)).unwrap();
+        faults.set(Fault::on("*", Effect::Stale { age_ms: 1 })).unwrap();
+        assert!(faults.remove(first));
+        assert!(!faults.remove(first));
+        assert_eq!(faults.list().len(), 1);
+        faults.clear();
+        assert_eq!(plan(&faults, "ReplaceRoute", "A"), Plan::default());
+    }
+
+    #[test]
+    fn tokens_count_only_while_throttling_is_on() {
+        let faults = Faults::new(true);
+        let granted = (0..100).filter(|_| faults.take_token(0, "StartInstances", true)).count();
+        assert_eq!(granted, 5);
+        faults.set_throttling(false);
+        assert!(faults.take_token(0, "StartInstances", true));
+        faults.set_throttling(true);
+        assert!(faults.take_token(0, "StartInstances", true), "the buckets are full again");
     }
 }

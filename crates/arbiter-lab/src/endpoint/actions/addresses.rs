@@ -50,7 +50,7 @@ pub(super) fn show(query: &Query, public_ips: &[String], world: &World) -> Resul
         .into_iter()
         .filter(|(elastic_ip, _)| public_ips.is_empty() || public_ips.contains(&elastic_ip.public_ip))
         .map(|pair| (pair.0.allocation.as_str(), pair));
-    let (page, _) = query.select(wanted, |pair| facts(pair))?;
+    let (page, _) = query.select(wanted, facts)?;
     let mut xml = Xml::default();
     xml.list("addressesSet", page, |xml, (elastic_ip, interface)| {
         xml.leaf("publicIp", &elastic_ip.public_ip)

@@ -1,0 +1,7 @@
+//! The endpoint over HTTP, as a stranger sees it.
+
+mod client;
+mod control;
+mod describe;
+mod faulty;
+mod mutate;
