@@ -47,6 +47,8 @@ pub(crate) struct Eyes {
     must_read: BTreeMap<RouteId, MonoMs>,
     last_ok: Option<MonoMs>,
     last_error: Option<ProviderError>,
+    /// What the policy names and the provider doesn't have.
+    problems: Vec<ProviderError>,
 }
 
 impl Eyes {
@@ -54,6 +56,7 @@ impl Eyes {
     pub fn saw(&mut self, look: Observation, started: MonoMs, whole: bool) {
         self.last_ok = Some(started);
         self.last_error = None;
+        self.problems = look.problems;
         for (id, seen) in look.routes {
             self.saw_route(id, seen, started);
         }
@@ -133,6 +136,10 @@ impl Eyes {
         self.last_error.as_ref()
     }
 
+    pub fn problems(&self) -> &[ProviderError] {
+        &self.problems
+    }
+
     pub fn route_facts(&self, now: MonoMs) -> BTreeMap<RouteId, RouteFacts> {
         let facts = |held: &HeldRoute| RouteFacts {
             age_ms: now.since_ms(held.read),
@@ -174,7 +181,7 @@ mod tests {
     fn at(target: &str) -> Observation {
         let seen =
             RouteSeen { target: Some(Target::Interface(target.into())), blackhole: false, shadowed_by: None };
-        Observation { routes: BTreeMap::from([("r".into(), seen)]), instances: BTreeMap::new() }
+        Observation { routes: BTreeMap::from([("r".into(), seen)]), ..Observation::default() }
     }
 
     fn shown(eyes: &Eyes) -> String {

@@ -39,6 +39,8 @@ pub struct Look {
     pub describe_ok_age_ms: Option<u64>,
     /// Why it can't, if it can't.
     pub provider_error: Option<ProviderError>,
+    /// What the policy names and the provider doesn't have.
+    pub provider_problems: Vec<ProviderError>,
     /// The stages of its newest moves.
     pub stages: Vec<Stages>,
     /// What needs attention, most urgent first.
@@ -59,6 +61,7 @@ impl Arbiter {
             reports: self.picture.reports().map(|r| (r.clone(), self.picture.age_ms(r.node, now))).collect(),
             describe_ok_age_ms: self.eyes.describe_ok_age_ms(now),
             provider_error: self.eyes.last_error().cloned(),
+            provider_problems: self.eyes.problems().to_vec(),
             stages: self.hands.stages.iter().cloned().collect(),
             alarms: plan.alarms.clone(),
             evidence,
@@ -83,9 +86,12 @@ fn node_alarms(look: &Look) -> Vec<Alarm> {
             ProviderErrorKind::Unreachable => Code::ProviderUnreachable,
             ProviderErrorKind::Throttled => Code::ProviderThrottled,
             ProviderErrorKind::Denied | ProviderErrorKind::NoCredentials => Code::ProviderDenied,
-            ProviderErrorKind::Rejected => Code::ProviderDenied,
+            ProviderErrorKind::Rejected => Code::ProviderLacks,
         };
         alarms.push(Alarm::new(code, name(look.me), error.to_string()));
+    }
+    for problem in &look.provider_problems {
+        alarms.push(Alarm::new(Code::ProviderLacks, name(look.me), problem.to_string()));
     }
     for (report, age_ms) in &look.reports {
         for (probe, status) in &report.probes {

@@ -104,6 +104,8 @@ codes! {
         "check the path to the API: it must not depend on the routes that we move";
     ProviderDenied = "provider-denied", Critical, "EC2 denies a call",
         "grant the action to the instance profile";
+    ProviderLacks = "provider-lacks", Critical, "EC2 does not have something that the policy names",
+        "correct the id in the policy, or create what is missing";
     ProviderThrottled = "provider-throttled", Warning, "EC2 throttles us",
         "somebody in this account and region calls too much; we wait and keep the order of importance";
     ProbeBroken = "probe-broken", Warning, "a probe can't be sent or received",
