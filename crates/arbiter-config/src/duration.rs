@@ -35,6 +35,15 @@ pub(crate) fn without_unit(number: u64) -> BadDuration {
     }
 }
 
+/// A bare fraction: of seconds, most likely.
+pub(crate) fn fraction_without_unit(number: &str) -> BadDuration {
+    let help = guess(&format!("{number}s")).map_or_else(
+        || "write a text with a unit, as in `\"250ms\"`".to_owned(),
+        |ms| format!("write `\"{}\"`, if seconds are meant", ExactMs(ms)),
+    );
+    BadDuration { message: format!("the duration {number} has no unit"), help }
+}
+
 fn strict(text: &str) -> Option<u64> {
     let mut rest = text;
     let mut sum_ms = 0_u64;

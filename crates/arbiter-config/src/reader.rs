@@ -243,12 +243,7 @@ impl<'c, 'd> Table<'c, 'd> {
     }
 
     /// A whole number that fits its type.
-    pub(crate) fn number<T: TryFrom<u64>>(
-        &mut self,
-        key: &'static str,
-        field: &str,
-        example: &str,
-    ) -> Option<T> {
+    pub(crate) fn number<T: Whole>(&mut self, key: &'static str, field: &str, example: &str) -> Option<T> {
         let value = self.value(key, field)?.get_ref();
         let Some(integer) = value.as_integer() else {
             let meant = value.as_str().filter(|text| text.parse::<u64>().is_ok()).unwrap_or(example);
@@ -258,11 +253,8 @@ impl<'c, 'd> Table<'c, 'd> {
         let number =
             u64::from_str_radix(integer.as_str(), integer.radix()).ok().and_then(|it| T::try_from(it).ok());
         if number.is_none() {
-            self.error(
-                field,
-                format!("{integer} is out of range"),
-                format!("write it as in `{key} = {example}`"),
-            );
+            let message = format!("{integer} is not between 0 and {}", T::MOST);
+            self.error(field, message, format!("write it as in `{key} = {example}`"));
         }
         number
     }
@@ -276,6 +268,7 @@ impl<'c, 'd> Table<'c, 'd> {
                 Ok(number) => Err(duration::without_unit(number)),
                 Err(_) => duration::parse(number.as_str()),
             },
+            DeValue::Float(number) => Err(duration::fraction_without_unit(number.as_str())),
             other => {
                 self.wrong_type(key, field, other, "a duration", "\"250ms\"");
                 return None;
@@ -346,6 +339,24 @@ impl<'c, 'd> Table<'c, 'd> {
         }
         items.iter().filter(|item| item.get_ref().is_table()).map(raw).collect()
     }
+}
+
+/// The whole numbers that a key can hold.
+pub(crate) trait Whole: TryFrom<u64> {
+    /// The largest.
+    const MOST: u64;
+}
+
+impl Whole for u16 {
+    const MOST: u64 = Self::MAX as u64;
+}
+
+impl Whole for u32 {
+    const MOST: u64 = Self::MAX as u64;
+}
+
+impl Whole for u64 {
+    const MOST: u64 = Self::MAX;
 }
 
 fn described(value: &DeValue<'_>) -> String {

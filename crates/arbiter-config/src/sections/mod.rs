@@ -10,9 +10,8 @@ mod timing;
 pub(crate) use timing::{remediation_counts, remediation_durations, timing_counts, timing_durations};
 
 use crate::config::{Ec2Config, LogConfig, RaftTiming};
-use crate::problem::Found;
 use crate::reader::{Context, Raw, Table};
-use arbiter_core::policy::{Policy, Severity};
+use arbiter_core::policy::Policy;
 use nodes::{Names, NodeEntry};
 use toml::de::DeTable;
 
@@ -58,9 +57,12 @@ impl Document {
         let root = match DeTable::parse(text) {
             Ok(root) => root,
             Err(error) => {
-                let message = format!("this is not TOML: {}", error.message());
-                let (severity, span) = (Severity::Error, error.span());
-                context.found.push(Found { severity, span, key: String::new(), message, help: None });
+                let help = if error.message() == "duplicate key" {
+                    "a key stands once in its table; tables that repeat are written as in `[[node]]`, all of them"
+                } else {
+                    ""
+                };
+                context.error(error.span(), "", format!("this is not TOML: {}", error.message()), help);
                 return None;
             }
         };
@@ -101,12 +103,15 @@ fn version(root: &mut Table<'_, '_>) {
 
 fn cluster(root: &mut Table<'_, '_>) -> String {
     let raw = root.table("cluster", "cluster");
-    if raw.table.is_none() {
+    if root.value("cluster", "cluster").is_none() {
         root.error(
             "cluster",
             "the section `[cluster]` is missing",
             "add `[cluster]`, and below it `name = \"vpn\"`",
         );
+        return String::new();
+    }
+    if raw.table.is_none() {
         return String::new();
     }
     // Core calls the name itself `cluster`.

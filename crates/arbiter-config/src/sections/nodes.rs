@@ -4,7 +4,7 @@ use super::Use;
 use crate::reader::{Context, Table};
 use arbiter_core::ids::NodeId;
 use arbiter_core::policy::{NodePolicy, suggestion};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, SocketAddr};
 use std::ops::Range;
 use std::path::PathBuf;
@@ -62,14 +62,14 @@ impl Names {
 
 /// Reads all `[[node]]` tables.
 pub(super) fn read(root: &mut Table<'_, '_>, purpose: Use) -> Vec<NodeEntry> {
-    let mut nodes = Vec::new();
-    let mut places = Vec::new();
+    let (mut nodes, mut places) = (Vec::new(), Vec::new());
     for (i, raw) in root.tables("node", "nodes").into_iter().enumerate() {
         let mut table = Table::open(root.context, raw, "node", &format!("nodes[{i}]"), KEYS);
         let (node, reach) = node(&mut table, purpose);
         nodes.push(node);
         places.push(reach);
     }
+    ids_differ(root.context, &mut nodes);
     addresses_differ(root.context, &nodes);
     reached_nodes_exist(root.context, &nodes, &places);
     nodes
@@ -181,6 +181,9 @@ fn host_and_port(text: &str) -> Result<(), String> {
     if let Ok(address) = text.parse::<IpAddr>() {
         return Err(format!("write `{}`", SocketAddr::new(address, 7400)));
     }
+    if let Some((_, bare)) = text.rsplit_once("://") {
+        return Err(host_and_port(bare).map_or_else(|help| help, |()| format!("write `{bare}`")));
+    }
     let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '.' | '_');
     match text.split_once(':') {
         Some((host, port)) if !host.is_empty() && host.chars().all(fits) => match port.parse::<u16>() {
@@ -189,6 +192,21 @@ fn host_and_port(text: &str) -> Result<(), String> {
         },
         None if !text.is_empty() && text.chars().all(fits) => Err(format!("write `{text}:7400`")),
         _ => Err("write it as in `172.16.1.157:7400`".to_owned()),
+    }
+}
+
+/// Said here rather than by core: with a stand-in, the names of both nodes keep their meaning.
+fn ids_differ(context: &mut Context, nodes: &mut [NodeEntry]) {
+    let taken: BTreeSet<NodeId> = nodes.iter().map(|node| node.policy.id).collect();
+    let free = (1..).map(NodeId).find(|id| !taken.contains(id)).unwrap_or_default();
+    let mut seen = BTreeSet::new();
+    for (i, node) in nodes.iter_mut().enumerate() {
+        if !seen.insert(node.policy.id) {
+            let message = format!("two nodes have the id {}", node.policy.id);
+            let help = format!("write `id = {free}`, if no node ever had it");
+            context.error_at(&format!("nodes[{i}].id"), message, help);
+            node.policy.id = context.stand_in();
+        }
     }
 }
 

@@ -45,10 +45,14 @@ pub(super) fn paths(root: &mut Table<'_, '_>, names: &Names, gateways: &[Gateway
             table.texts("observers", "observers", "[\"strongswan-1\", \"witness\"]").unwrap_or_default();
         let observers = names.resolve_all(&mut table, "observers", &observers);
         let target = target(&mut table, i, has_gateway, gateway.as_ref(), gateways);
-        if has_gateway && gateway.is_none() {
-            // It is no path without a gateway: one was named, and that has been complained of.
+        // It was to be one kind or the other, and that has been complained of: for core an unknown gateway, so
+        // that nothing that would follow from it is said.
+        let unclear = gateway.is_none() && (has_gateway || table.value("target", "target").is_none());
+        if unclear {
+            let place = table.place("gateway");
             table.context.silence(&place);
         }
+        let gateway = gateway.or_else(|| unclear.then(|| GatewayId::from("")));
         paths.push(Path { id, gateway, target, observers });
     }
     paths

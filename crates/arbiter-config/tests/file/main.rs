@@ -1,6 +1,7 @@
 //! `cluster.toml`: the example, what is said of broken ones, and policies there and back.
 
 mod example;
+mod problems;
 mod render;
 
 /// Core's own: the reference case and random valid policies.

@@ -9,7 +9,7 @@ type Change = fn(&mut Probe);
 
 #[test]
 fn a_probes_numbers_are_bounded_and_fit_together() {
-    let cases: [(Change, &str); 6] = [
+    let cases: [(Change, &str); 5] = [
         (
             |p| p.interval_ms = 19_999_999,
             "interval_ms: 19999999ms is not between 20ms and 1m (the nearest allowed is `1m`)",
@@ -21,17 +21,20 @@ fn a_probes_numbers_are_bounded_and_fit_together() {
             "timeout_min_ms: 0ms is not between 1ms and 1m (the nearest allowed is `1ms`)",
         ),
         (
-            |p| p.timeout_min_ms = 91,
-            "timeout_max_ms: 90ms is less than 91ms: the least timeout of this probe (at least `91ms`)",
-        ),
-        (
-            |p| p.timeout_max_ms = 301,
-            "timeout_max_ms: 301ms is longer than the probe's window of 300ms (at most `300ms`, or a longer interval)",
+            |p| p.timeout_min_ms = 501,
+            "timeout_max_ms: 500ms is less than 501ms: the least timeout of this probe (at least `501ms`)",
         ),
     ];
     for (change, expected) in cases {
         after(|policy| change(&mut policy.probes[0]), &[&format!("error: probes[0].{expected}")]);
     }
+    after(
+        |p| p.probes[0].timeout_max_ms = 1_281,
+        &[
+            "warning: probes[0].timeout_max_ms: 1281ms is very long for one probe every 100ms: where the round trip is \
+           that long, probes are skipped (at most `1280ms`, or a longer interval)",
+        ],
+    );
 }
 
 #[test]

@@ -74,10 +74,10 @@ pub fn probe(name: &str, subject: Subject, observers: &[u64], target: &str) -> P
         kind: ProbeKind::Icmp { size_bytes: 56, dont_fragment: false },
         role: ProbeRole::Required,
         interval_ms: 100,
-        fall: 3,
+        fall: 2,
         rise: 3,
         timeout_min_ms: 20,
-        timeout_max_ms: 90,
+        timeout_max_ms: 500,
         source: None,
         interface: None,
     }
@@ -191,7 +191,7 @@ fn any_route(dice: &mut Dice, table: usize, paths: &[Path]) -> Route {
 fn any_probe(dice: &mut Dice, id: String, subject: Subject, observers: Vec<NodeId>) -> Probe {
     let interval_ms = dice.between(20, 60_000);
     let fall = dice.between(2, 100) as u32;
-    let timeout_max_ms = dice.between(1, (interval_ms * u64::from(fall)).min(60_000));
+    let timeout_max_ms = dice.between(1, 60_000);
     let v6 = dice.flag();
     let address = |last: u32| match v6 {
         true => IpAddr::V6(Ipv6Addr::from_bits((0x2001_0db8 << 96) | u128::from(last + 1))),

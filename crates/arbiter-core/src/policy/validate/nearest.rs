@@ -3,7 +3,7 @@
 /// Words longer than this are compared no further: the comparison is quadratic in their length.
 const COMPARED_CHARS_MAX: usize = 64;
 /// More known words than this help nobody.
-const LISTED_MAX: usize = 12;
+const LISTED_MAX: usize = 20;
 
 /// The known word that `wrong` is most likely a slip of, if any is near enough to be worth naming.
 ///

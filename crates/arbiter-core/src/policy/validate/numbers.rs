@@ -3,12 +3,15 @@
 
 use super::super::{Policy, Probe, Remediation, Timing};
 use super::Findings;
+use crate::probe::{BURST_FACTOR, MAX_PENDING};
 use crate::time::ExactMs;
 
 const SECOND: u64 = 1_000;
 const MINUTE: u64 = 60 * SECOND;
 const DAY: u64 = 24 * 60 * MINUTE;
 const WEEK: u64 = 7 * DAY;
+/// Faster than that, a probe measures the scheduler rather than the line.
+const INTERVAL_MIN_MS: u64 = 20;
 
 pub(super) fn check(policy: &Policy, findings: &mut Findings) {
     timing(&policy.timing, findings);
@@ -78,7 +81,7 @@ fn remediation(remediation: &Remediation, findings: &mut Findings) {
 
 fn check_probe(i: usize, probe: &Probe, findings: &mut Findings) {
     let place = |field: &str| format!("probes[{i}].{field}");
-    duration(findings, &place("interval_ms"), probe.interval_ms, 20, MINUTE);
+    duration(findings, &place("interval_ms"), probe.interval_ms, INTERVAL_MIN_MS, MINUTE);
     duration(findings, &place("timeout_min_ms"), probe.timeout_min_ms, 1, MINUTE);
     duration(findings, &place("timeout_max_ms"), probe.timeout_max_ms, 1, MINUTE);
     // One lost packet is no evidence.
@@ -91,17 +94,18 @@ fn check_probe(i: usize, probe: &Probe, findings: &mut Findings) {
         probe.timeout_min_ms,
         "the least timeout of this probe",
     );
-    // Within the window no more than five times `fall` probes can then be on their way at once.
-    let window = probe.interval_ms.saturating_mul(probe.fall.into());
-    if probe.timeout_max_ms > window && window > 0 {
-        findings.error(
+    // At this many the probe machine skips sending, since too many probes are waited for: a burst that skips
+    // is slow to find out what it was started for.
+    let bearable_ms = (probe.interval_ms / BURST_FACTOR).saturating_mul(MAX_PENDING as u64);
+    if probe.timeout_max_ms > bearable_ms && probe.interval_ms >= INTERVAL_MIN_MS {
+        findings.warning(
             place("timeout_max_ms"),
             format!(
-                "{} is longer than the probe's window of {}",
+                "{} is very long for one probe every {}: where the round trip is that long, probes are skipped",
                 ExactMs(probe.timeout_max_ms),
-                ExactMs(window)
+                ExactMs(probe.interval_ms)
             ),
-            format!("at most `{}`, or a longer interval", ExactMs(window)),
+            format!("at most `{}`, or a longer interval", ExactMs(bearable_ms)),
         );
     }
 }

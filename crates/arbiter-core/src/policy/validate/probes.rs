@@ -162,7 +162,14 @@ fn payload(i: usize, probe: &Probe, findings: &mut Findings) {
 }
 
 /// A gateway that too few others watch can never be condemned.
+///
+/// A probe of an unknown gateway may be the one that is missed here, and an unknown observer the one that is
+/// missed: what follows from a name that isn't known is not worth saying before it is.
 fn watched_gateways(policy: &Policy, watchers: &Watchers<'_>, findings: &mut Findings) {
+    let known: BTreeSet<&GatewayId> = policy.gateways.iter().map(|gateway| &gateway.id).collect();
+    if watchers.keys().any(|subject| matches!(subject, Subject::Gateway(id) if !known.contains(id))) {
+        return;
+    }
     let others = policy.nodes.len().saturating_sub(1);
     let needed = others / 2 + 1;
     for (i, gateway) in policy.gateways.iter().enumerate() {
@@ -182,43 +189,55 @@ fn watched_gateways(policy: &Policy, watchers: &Watchers<'_>, findings: &mut Fin
     }
 }
 
-/// A path of which nobody entitled sends a required probe can never be `Up`.
+/// A path of which nobody entitled sends a required probe can never be `Up`. Unknown names as above.
 fn watched_paths(
     policy: &Policy,
     hosted: &BTreeMap<&GatewayId, &Gateway>,
     watchers: &Watchers<'_>,
     findings: &mut Findings,
 ) {
+    let known: BTreeSet<&PathId> = policy.paths.iter().map(|path| &path.id).collect();
+    if watchers.keys().any(|subject| matches!(subject, Subject::Path(id) if !known.contains(id))) {
+        return;
+    }
     let nobody = BTreeSet::new();
     for (i, path) in policy.paths.iter().enumerate() {
         let watching = watchers.get(&Subject::Path(path.id.clone())).unwrap_or(&nobody);
-        if let Some(id) = &path.gateway {
-            let Some(gateway) = hosted.get(id).filter(|gateway| !watching.contains(&gateway.node)) else {
-                continue;
-            };
-            let node = policy.node_name(gateway.node);
-            findings.error(
-                format!("paths[{i}]"),
-                format!(
-                    "node `{node}` sends no required probe of its path `{}`: it can never be `Up`",
-                    path.id
-                ),
-                format!("have `{node}` send a required probe to the far end of its tunnel"),
-            );
+        if watching.iter().any(|node| policy.node(*node).is_none()) {
             continue;
         }
-        let judges: BTreeSet<NodeId> = path.observers.iter().copied().collect();
-        let (seeing, needed) = (judges.intersection(watching).count(), judges.len() / 2 + 1);
-        if !judges.is_empty() && seeing < needed {
-            findings.error(
-                format!("paths[{i}]"),
-                format!(
-                    "{seeing} of {} observers of path `{}` send a required probe of it: without {needed} it can never be `Up`",
-                    judges.len(),
-                    path.id
-                ),
-                "have all its observers send a required probe of it",
-            );
+        match &path.gateway {
+            Some(id) => {
+                if let Some(gateway) = hosted.get(id).filter(|gateway| !watching.contains(&gateway.node)) {
+                    unheard(policy, gateway.node, path, i, findings);
+                }
+            }
+            None => unjudged(path, watching, i, findings),
         }
+    }
+}
+
+fn unheard(policy: &Policy, node: NodeId, path: &Path, i: usize, findings: &mut Findings) {
+    let node = policy.node_name(node);
+    findings.error(
+        format!("paths[{i}]"),
+        format!("node `{node}` sends no required probe of its path `{}`: it can never be `Up`", path.id),
+        format!("have `{node}` send a required probe to the far end of its tunnel"),
+    );
+}
+
+fn unjudged(path: &Path, watching: &BTreeSet<NodeId>, i: usize, findings: &mut Findings) {
+    let judges: BTreeSet<NodeId> = path.observers.iter().copied().collect();
+    let (seeing, needed) = (judges.intersection(watching).count(), judges.len() / 2 + 1);
+    if !judges.is_empty() && seeing < needed {
+        findings.error(
+            format!("paths[{i}]"),
+            format!(
+                "{seeing} of {} observers of path `{}` send a required probe of it: without {needed} it can never be `Up`",
+                judges.len(),
+                path.id
+            ),
+            "have all its observers send a required probe of it",
+        );
     }
 }

@@ -183,22 +183,24 @@ fn unused(policy: &Policy, findings: &mut Findings) {
         findings.warning("routes", "there is no route to keep", "name at least one route");
         return;
     }
-    let paths: BTreeSet<&PathId> = policy.routes.iter().flat_map(|route| &route.paths).collect();
-    for (i, path) in policy.paths.iter().enumerate().filter(|(_, path)| !paths.contains(&path.id)) {
-        findings.warning(
-            format!("paths[{i}]"),
-            format!("no route uses path `{}`", path.id),
-            "leave it out, or use it",
-        );
+    // A name that isn't known may have been meant to be the one that looks unused.
+    let known: BTreeSet<&PathId> = policy.paths.iter().map(|path| &path.id).collect();
+    let used: BTreeSet<&PathId> = policy.routes.iter().flat_map(|route| &route.paths).collect();
+    let all_known = used.is_subset(&known) && policy.routes.iter().all(|route| !route.paths.is_empty());
+    for (i, path) in policy.paths.iter().enumerate() {
+        if all_known && !used.contains(&path.id) {
+            let message = format!("no route uses path `{}`", path.id);
+            findings.warning(format!("paths[{i}]"), message, "leave it out, or use it");
+        }
     }
-    let gateways: BTreeSet<&GatewayId> =
-        policy.paths.iter().filter_map(|path| path.gateway.as_ref()).collect();
-    for (i, gateway) in policy.gateways.iter().enumerate().filter(|(_, it)| !gateways.contains(&it.id)) {
-        findings.warning(
-            format!("gateways[{i}]"),
-            format!("no path uses gateway `{}`", gateway.id),
-            "leave it out, or use it",
-        );
+    let known: BTreeSet<&GatewayId> = policy.gateways.iter().map(|gateway| &gateway.id).collect();
+    let used: BTreeSet<&GatewayId> = policy.paths.iter().filter_map(|path| path.gateway.as_ref()).collect();
+    let all_known = used.is_subset(&known);
+    for (i, gateway) in policy.gateways.iter().enumerate() {
+        if all_known && !used.contains(&gateway.id) {
+            let message = format!("no path uses gateway `{}`", gateway.id);
+            findings.warning(format!("gateways[{i}]"), message, "leave it out, or use it");
+        }
     }
 }
 
