@@ -27,6 +27,17 @@ fn too_many_of_anything_is_all_that_is_said() {
     );
 }
 
+/// `apply` asks too: a policy of nothing but wrong names must not keep it busy.
+#[test]
+fn only_the_first_wrong_names_are_answered_with_a_suggestion() {
+    let mut policy = reference();
+    policy.routes[0].paths = (0..16).map(|i| format!("tunel-{i}").as_str().into()).collect();
+    policy.routes[1].paths = policy.routes[0].paths.clone();
+    let unknown: Vec<_> =
+        policy.problems().into_iter().filter(|it| it.message.starts_with("unknown path")).collect();
+    assert_eq!((unknown.len(), unknown.iter().filter(|it| it.help.is_some()).count()), (32, 20));
+}
+
 #[test]
 fn everything_wrong_is_said_at_once() {
     proves("policy.validated-whole");

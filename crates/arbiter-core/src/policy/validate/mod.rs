@@ -28,6 +28,9 @@ const ROUTES_MAX: usize = 2_000;
 const PATHS_MAX: usize = ROUTES_MAX;
 /// Paths of one route. Choosing walks them all at each decision.
 const PATHS_PER_ROUTE_MAX: usize = 16;
+/// A suggestion compares a wrong name with all known ones. Whoever got so many wrong sees the pattern, and
+/// `apply` must not be kept busy by a policy of nothing but wrong names.
+const SUGGESTIONS_MAX: usize = 20;
 /// All probes of all nodes; each report carries its sender's, and must stay far below a message's limit.
 const PROBES_MAX: usize = 5_000;
 
@@ -113,6 +116,8 @@ fn sizes(policy: &Policy, findings: &mut Findings) {
 #[derive(Debug, Default)]
 struct Findings {
     problems: Vec<Problem>,
+    /// How many wrong names have been answered with a suggestion.
+    suggestions: usize,
 }
 
 impl Findings {

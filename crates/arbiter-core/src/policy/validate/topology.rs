@@ -2,7 +2,7 @@
 
 use super::super::{Gateway, Path, Policy, Route, Target};
 use super::names::provider_id;
-use super::{Findings, PATHS_PER_ROUTE_MAX, cidr};
+use super::{Findings, PATHS_PER_ROUTE_MAX, SUGGESTIONS_MAX, cidr};
 use crate::ids::{GatewayId, NodeId, PathId};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -212,7 +212,12 @@ pub(super) fn unknown<'a>(
     name: &str,
     known: impl Iterator<Item = &'a str> + Clone,
 ) {
-    findings.error(place, format!("unknown {kind} `{name}`"), super::nearest::suggestion(name, known));
+    let mut help = String::new();
+    if findings.suggestions < SUGGESTIONS_MAX {
+        findings.suggestions += 1;
+        help = super::nearest::suggestion(name, known);
+    }
+    findings.error(place, format!("unknown {kind} `{name}`"), help);
 }
 
 /// Says that a node is not one of the policy's.
