@@ -27,10 +27,17 @@ struct Job {
     done: Done,
 }
 
+/// The store as long as anybody uses it. The fields are dropped in order: first the store, which on a real disk
+/// frees the folder, and then the sender, by which [`Disk::released`] knows.
+struct Held {
+    store: Arc<dyn Store>,
+    in_use: watch::Sender<()>,
+}
+
 /// A store and its writer. Clones share both.
 #[derive(Clone)]
 pub struct Disk {
-    store: Arc<dyn Store>,
+    held: Arc<Held>,
     jobs: mpsc::Sender<Job>,
     failed: watch::Receiver<Option<StoreError>>,
 }
@@ -43,8 +50,10 @@ impl Disk {
     pub fn start(store: Arc<dyn Store>) -> Result<Self, StoreError> {
         let (jobs, queue) = mpsc::channel(QUEUE);
         let (fail, failed) = watch::channel(None);
-        let writer = Writer { store: store.clone(), queue, fail };
-        match store.driver() {
+        let driver = store.driver();
+        let held = Arc::new(Held { store, in_use: watch::Sender::new(()) });
+        let writer = Writer { held: held.clone(), queue, fail };
+        match driver {
             Driver::Thread => {
                 let started = std::thread::Builder::new()
                     .name("store-writer".to_owned())
@@ -53,12 +62,17 @@ impl Disk {
             }
             Driver::Task { .. } => drop(tokio::spawn(writer.run_task())),
         }
-        Ok(Self { store, jobs, failed })
+        Ok(Self { held, jobs, failed })
     }
 
     /// The store, for reading.
     pub fn store(&self) -> &dyn Store {
-        &*self.store
+        &*self.held.store
+    }
+
+    /// Closes (its `changed` fails) once nobody uses the store any more, and a real one's folder is free.
+    pub fn released(&self) -> watch::Receiver<()> {
+        self.held.in_use.subscribe()
     }
 
     /// Turns to the first failed write; the process has to end then.
@@ -106,11 +120,11 @@ impl Disk {
         &self,
         read: impl FnOnce(&dyn Store) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
-        match self.store.driver() {
-            Driver::Task { .. } => read(&*self.store),
+        match self.store().driver() {
+            Driver::Task { .. } => read(self.store()),
             Driver::Thread => {
-                let store = self.store.clone();
-                let joined = tokio::task::spawn_blocking(move || read(&*store)).await;
+                let held = self.held.clone();
+                let joined = tokio::task::spawn_blocking(move || read(&*held.store)).await;
                 joined
                     .unwrap_or_else(|error| Err(StoreError::Corrupt(format!("a read ended early: {error}"))))
             }
@@ -119,7 +133,7 @@ impl Disk {
 }
 
 struct Writer {
-    store: Arc<dyn Store>,
+    held: Arc<Held>,
     queue: mpsc::Receiver<Job>,
     fail: watch::Sender<Option<StoreError>>,
 }
@@ -130,7 +144,7 @@ impl Writer {
             let group = self.gather(first);
             let mut result = self.apply(&group);
             if result.is_ok() && group.iter().any(|job| job.barrier) {
-                result = self.store.sync();
+                result = self.held.store.sync();
             }
             self.finish(group, result);
         }
@@ -141,12 +155,12 @@ impl Writer {
             let group = self.gather(first);
             let mut result = self.apply(&group);
             if result.is_ok() && group.iter().any(|job| job.barrier) {
-                if let Driver::Task { sync_latency } = self.store.driver()
+                if let Driver::Task { sync_latency } = self.held.store.driver()
                     && !sync_latency.is_zero()
                 {
                     tokio::time::sleep(sync_latency).await;
                 }
-                result = self.store.sync();
+                result = self.held.store.sync();
             }
             self.finish(group, result);
         }
@@ -168,7 +182,7 @@ impl Writer {
         if let Some(earlier) = &*self.fail.borrow() {
             return Err(StoreError::Poisoned(earlier.to_string()));
         }
-        group.iter().filter(|job| !job.batch.is_empty()).try_for_each(|job| self.store.apply(&job.batch))
+        group.iter().filter(|job| !job.batch.is_empty()).try_for_each(|job| self.held.store.apply(&job.batch))
     }
 
     fn finish(&self, group: Vec<Job>, result: Result<(), StoreError>) {

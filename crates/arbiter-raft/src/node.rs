@@ -9,7 +9,7 @@ use crate::machine::StateMachine;
 use crate::network::{GrpcService, GrpcWire, Network, PeerService, Wire};
 use crate::propose::{NotConfirmed, PROPOSALS_LIMIT, confirm_on};
 use crate::settings::{Environment, Settings, system_random, system_wall_ms};
-use crate::store::{OpenStoreError, SledStore, Store, StoreError};
+use crate::store::{OpenStoreError, SledStore, StoreError};
 use crate::types::Raft;
 use crate::view::{RaftView, Standing, view_of};
 use arbiter_core::ids::{LogIndex, NodeId};
@@ -18,7 +18,7 @@ use arbiter_core::time::UnixMs;
 use arbiter_proto::v1::raft_peer_server::RaftPeerServer;
 use openraft::SnapshotPolicy;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinHandle;
@@ -78,7 +78,6 @@ pub(crate) struct Inner {
     elections: AtomicBool,
     view: watch::Receiver<RaftView>,
     tasks: Mutex<Vec<JoinHandle<()>>>,
-    store: Weak<dyn Store>,
 }
 
 impl Inner {
@@ -130,6 +129,7 @@ impl RaftNode {
     /// # Errors
     /// [`OpenError`], each with what to do.
     pub async fn open(settings: Settings) -> Result<Self, OpenError> {
+        check(&settings)?;
         let folder = settings.data_dir.clone();
         let opened = tokio::task::spawn_blocking(move || SledStore::open(&folder)).await;
         let store = opened.map_err(|error| OpenError::Raft(error.to_string()))??;
@@ -150,13 +150,26 @@ impl RaftNode {
     /// # Errors
     /// [`OpenError`], each with what to do.
     pub async fn open_in(settings: Settings, environment: Environment) -> Result<Self, OpenError> {
-        if settings.member(settings.node).is_none() {
-            return Err(OpenError::NotConfigured(settings.node));
+        let config = check(&settings)?;
+        let Environment { store, wire, draw, wall_ms } = environment;
+        let disk = Disk::start(store)?;
+        let released = disk.released();
+        let built = Self::build(settings, config, disk, wire, draw, wall_ms).await;
+        if built.is_err() {
+            // The caller may correct its settings and try again at once: the folder shall be free then.
+            freed(released).await;
         }
-        let config = raft_config(&settings)?;
-        let store = Arc::downgrade(&environment.store);
-        let Environment { store: disk, wire, draw, wall_ms } = environment;
-        let disk = Disk::start(disk)?;
+        built
+    }
+
+    async fn build(
+        settings: Settings,
+        config: openraft::Config,
+        disk: Disk,
+        wire: Arc<dyn Wire>,
+        draw: Arc<dyn Fn() -> u64 + Send + Sync>,
+        wall_ms: Arc<dyn Fn() -> UnixMs + Send + Sync>,
+    ) -> Result<Self, OpenError> {
         let identity = Identity::open(&disk, settings.node, &settings.cluster_name, || draw()).await?;
         let (readers, state) = watch::channel(Arc::new(ClusterState::default()));
         let log = LogStore::open(disk.clone())?;
@@ -185,7 +198,6 @@ impl RaftNode {
             disk: Mutex::new(Some((disk, log))),
             view: views,
             tasks: Mutex::new(vec![view_task]),
-            store,
         });
         inner.switch_elections();
         let forming = tokio::spawn(formation::run(Arc::downgrade(&inner)));
@@ -282,17 +294,29 @@ impl RaftNode {
         for task in tasks {
             task.abort();
         }
-        inner.disk.lock().unwrap_or_else(PoisonError::into_inner).take();
-        // Raft's own tasks and the writer let go of the disk one by one.
-        let freed = async {
-            while inner.store.strong_count() > 0 {
-                tokio::time::sleep(Duration::from_millis(5)).await;
-            }
-        };
-        if tokio::time::timeout(SHUTDOWN_TIMEOUT, freed).await.is_err() {
-            tracing::warn!("the data folder is still in use after {SHUTDOWN_TIMEOUT:?}");
+        let disk = inner.disk.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some((disk, log)) = disk {
+            let released = disk.released();
+            drop((disk, log));
+            freed(released).await;
         }
     }
+}
+
+/// Waits until Raft's own tasks and the writer have let go of the disk.
+async fn freed(mut released: watch::Receiver<()>) {
+    let freed = async { while released.changed().await.is_ok() {} };
+    if tokio::time::timeout(SHUTDOWN_TIMEOUT, freed).await.is_err() {
+        tracing::warn!("the data folder is still in use after {SHUTDOWN_TIMEOUT:?}");
+    }
+}
+
+/// What can be told without touching the disk.
+fn check(settings: &Settings) -> Result<openraft::Config, OpenError> {
+    if settings.member(settings.node).is_none() {
+        return Err(OpenError::NotConfigured(settings.node));
+    }
+    raft_config(settings)
 }
 
 fn raft_config(settings: &Settings) -> Result<openraft::Config, OpenError> {

@@ -1,0 +1,148 @@
+//! S7: a node that lost its disk does not vote until it is re-admitted.
+
+use crate::harness::{Cluster, DEADLINE};
+use arbiter_core::command::{Applied, Command, Proposal};
+use arbiter_core::ids::NodeId;
+use arbiter_core::time::UnixMs;
+use arbiter_proto::v1::{PeerHeader, PeerRequest};
+use arbiter_raft::Standing;
+use arbiter_raft::network::{Call, GrpcWire, Wire, WireError};
+use openraft::raft::VoteRequest;
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+async fn formed() -> (Cluster, u64, u64) {
+    let mut cluster = Cluster::new(3).await;
+    cluster.start_all().await;
+    cluster.until_formed().await;
+    let leader = cluster.until_leader().await;
+    let victim = if leader == 3 { 2 } else { 3 };
+    (cluster, leader, victim)
+}
+
+fn refused(cluster: &Cluster, id: u64) -> Option<String> {
+    match cluster.view(id).standing {
+        Standing::Refused { reason } => Some(reason),
+        _ => None,
+    }
+}
+
+/// Asks a node for its vote in a far term, with the credentials of another node.
+async fn ask_for_vote(cluster: &Cluster, from: u64, to: u64, header: PeerHeader) -> Result<(), WireError> {
+    let wire = GrpcWire::new(BTreeMap::from([(NodeId(to), cluster.address(to))]));
+    let message = VoteRequest::<u64>::new(openraft::Vote::new(99, from), None);
+    let payload = serde_json::to_vec(&message).unwrap();
+    let request = PeerRequest { header: Some(header), payload, data: Vec::new() };
+    wire.call(NodeId(to), None, Call::Vote(request), Duration::from_secs(5)).await.map(drop)
+}
+
+fn header_of(cluster: &Cluster, from: u64, to: u64) -> PeerHeader {
+    PeerHeader {
+        version: 1,
+        cluster_id: cluster.state(from).cluster_id.clone().unwrap().0,
+        sender: from,
+        target: to,
+        incarnation: cluster.view(from).incarnation.0,
+        admitted_at: 0,
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn s7_a_wiped_node_is_refused_until_it_is_readmitted() {
+    let (mut cluster, leader, victim) = formed().await;
+    cluster.remember(leader, 1).await.unwrap();
+    cluster.stop(victim).await;
+    cluster.wipe(victim);
+    cluster.start(victim).await;
+
+    cluster.until("the wiped node is refused", |cluster| refused(cluster, victim).is_some()).await;
+    let reason = refused(&cluster, victim).unwrap();
+    assert!(reason.contains(&format!("arbiterctl member readmit node-{victim}")), "{reason}");
+    let denied =
+        ask_for_vote(&cluster, leader, victim, header_of(&cluster, leader, victim)).await.unwrap_err();
+    assert!(matches!(&denied, WireError::Refused(_)), "{denied}");
+    assert_eq!(cluster.view(victim).term.0, 0, "it has promised nothing");
+    assert_eq!(cluster.view(victim).last_log.0, 0, "it has stored nothing");
+
+    // The others go on, and the log does not fill with the wiped node's questions.
+    let before = cluster.view(leader).last_log.0;
+    let asked = cluster.lines.asked(victim);
+    cluster.until("it has asked again", |cluster| cluster.lines.asked(victim) >= asked + 4).await;
+    assert_eq!(cluster.view(leader).last_log.0, before);
+    cluster.remember(leader, 2).await.unwrap();
+
+    let command = Command::Readmit { node: NodeId(victim), incarnation: None, by: "test".to_owned() };
+    let proposal = Proposal { wall_ms: UnixMs(1), command };
+    let (_, applied) = cluster.node(leader).propose(proposal, DEADLINE).await.unwrap();
+    assert_eq!(applied, Applied::Accepted);
+    cluster.until("it is back", |cluster| cluster.is_member(victim) && cluster.remembers(victim, 2)).await;
+    cluster
+        .until("it is recorded", |cluster| {
+            let member = cluster.state(leader).members.get(&NodeId(victim)).cloned().unwrap_or_default();
+            member.incarnation == Some(cluster.view(victim).incarnation)
+        })
+        .await;
+
+    // And it counts again: with one other node gone, the two remaining ones elect and commit.
+    let third = [1, 2, 3].into_iter().find(|id| ![leader, victim].contains(id)).unwrap();
+    cluster.stop(leader).await;
+    cluster.elections(true);
+    let next = cluster.until_leader().await;
+    assert!([third, victim].contains(&next));
+    cluster.remember(next, 3).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn s7_a_wiped_first_node_forms_no_second_cluster() {
+    let mut cluster = Cluster::new(3).await;
+    cluster.start_all().await;
+    cluster.until_formed().await;
+    let before = cluster.state(2).cluster_id.clone();
+    cluster.stop(1).await;
+    cluster.wipe(1);
+    cluster.start(1).await;
+    cluster.elections(true);
+    cluster.until("the wiped node is refused", |cluster| refused(cluster, 1).is_some()).await;
+    assert_eq!(cluster.state(1).cluster_id, None);
+    assert_eq!(cluster.state(2).cluster_id, before);
+    let leader = cluster.until_leader().await;
+    cluster.remember(leader, 1).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn messages_of_another_cluster_node_disk_or_version_are_refused() {
+    let (cluster, leader, other) = formed().await;
+    let good = header_of(&cluster, other, leader);
+    let wrong = [
+        (
+            PeerHeader { cluster_id: "elsewhere".to_owned(), ..good.clone() },
+            "belongs to the cluster elsewhere",
+        ),
+        (PeerHeader { cluster_id: String::new(), ..good.clone() }, "belongs to the cluster"),
+        (PeerHeader { target: other, ..good.clone() }, "is for node"),
+        (PeerHeader { incarnation: good.incarnation ^ 1, ..good.clone() }, "not the one recorded"),
+        (PeerHeader { version: 7, ..good.clone() }, "protocol version 7"),
+    ];
+    let term = cluster.view(leader).term;
+    for (header, words) in wrong {
+        let refused = ask_for_vote(&cluster, other, leader, header).await.unwrap_err();
+        assert!(matches!(&refused, WireError::Refused(reason) if reason.contains(words)), "{refused}");
+    }
+    ask_for_vote(&cluster, other, leader, good).await.unwrap();
+    assert_eq!(cluster.view(leader).term, term, "the leader's lease holds against a lone candidate");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_node_that_another_cluster_does_not_know_is_refused() {
+    let mut one = Cluster::new(1).await;
+    one.start(1).await;
+    one.until_formed().await;
+    let mut mixed = Cluster::new(3).await;
+    mixed.redirect(1, one.address(1));
+    mixed.start(3).await;
+    // Node 1 is another cluster's; it does not know node 3.
+    mixed.until("it is refused", |cluster| refused(cluster, 3).is_some()).await;
+    let reason = refused(&mixed, 3).unwrap();
+    assert!(reason.contains("no member"), "{reason}");
+    assert_eq!(mixed.state(3).cluster_id, None);
+}
