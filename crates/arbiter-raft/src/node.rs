@@ -76,6 +76,8 @@ pub(crate) struct Inner {
     /// Taken away at the end, so that the folder is free for the next start.
     disk: Mutex<Option<(Disk, LogStore)>>,
     elections: AtomicBool,
+    /// When a leader's message was last taken in. openraft 0.9 knows it, and does not tell.
+    leader_heard: Mutex<Option<tokio::time::Instant>>,
     view: watch::Receiver<RaftView>,
     tasks: Mutex<Vec<JoinHandle<()>>>,
 }
@@ -85,6 +87,11 @@ impl Inner {
     pub(crate) fn disk(&self) -> Result<(Disk, LogStore), StoreError> {
         let disk = self.disk.lock().unwrap_or_else(PoisonError::into_inner);
         disk.clone().ok_or(StoreError::Stopped)
+    }
+
+    /// Notes that a leader has spoken to us just now.
+    pub(crate) fn heard_leader(&self) {
+        *self.leader_heard.lock().unwrap_or_else(PoisonError::into_inner) = Some(tokio::time::Instant::now());
     }
 
     /// Elections are on if the control loop says so, or as long as the cluster is being formed: before that
@@ -184,6 +191,7 @@ impl RaftNode {
         let (views, view_task) = watch_view(&raft, &gate, standings, disk.failed(), log.committed());
         let inner = Arc::new(Inner {
             elections: AtomicBool::new(settings.elections),
+            leader_heard: Mutex::new(None),
             settings,
             wire,
             draw,
@@ -218,6 +226,12 @@ impl RaftNode {
     /// This node's part in Raft.
     pub fn view(&self) -> watch::Receiver<RaftView> {
         self.inner.view.clone()
+    }
+
+    /// How long ago a leader was last heard, by Raft's own messages; `None` if none was since the start.
+    pub fn leader_heard(&self) -> Option<Duration> {
+        let heard = *self.inner.leader_heard.lock().unwrap_or_else(PoisonError::into_inner);
+        heard.map(|at| at.elapsed())
     }
 
     /// Whether this node may stand for election by itself when it hears no leader. Off unless the settings say

@@ -14,7 +14,7 @@ use arbiter_proto::v1::{
     FormationRequest, FormationState, FoundReply, FoundRequest, PeerHeader, PeerReply, PeerRequest,
 };
 use openraft::error::{InstallSnapshotError, RaftError};
-use openraft::raft::{AppendEntriesRequest, InstallSnapshotRequest, VoteRequest};
+use openraft::raft::{AppendEntriesRequest, AppendEntriesResponse, InstallSnapshotRequest, VoteRequest};
 use openraft::{ServerState, error::Fatal};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -63,6 +63,9 @@ async fn answer(node: &Arc<Inner>, call: Call) -> Result<Answer, WireError> {
         Call::AppendEntries(request) => {
             let (from, message): (_, AppendEntriesRequest<TypeConfig>) = open(node, &request)?;
             let reply = node.raft.append_entries(message).await.map_err(ended)?;
+            if !matches!(reply, AppendEntriesResponse::HigherVote(_)) {
+                node.heard_leader();
+            }
             seal(node, from, &reply)
         }
         Call::Vote(request) => {
@@ -73,6 +76,7 @@ async fn answer(node: &Arc<Inner>, call: Call) -> Result<Answer, WireError> {
         Call::InstallSnapshot(request) => {
             let (from, mut message): (_, InstallSnapshotRequest<TypeConfig>) = open(node, &request)?;
             message.data = request.data;
+            node.heard_leader();
             let reply = match node.raft.install_snapshot(message).await {
                 Ok(reply) => Ok(reply),
                 Err(RaftError::APIError(error)) => Err::<_, InstallSnapshotError>(error),
