@@ -90,13 +90,13 @@ mod tests {
     fn a_form_is_read_with_both_user_agents() {
         let mut headers = HeaderMap::new();
         headers.insert("user-agent", "sdk/1".parse().unwrap());
-        headers.insert("x-amz-user-agent", "sdk/1 app/arbiter!c!1.2".parse().unwrap());
+        headers.insert("x-amz-user-agent", "sdk/1 arbiter/c#1.2".parse().unwrap());
         let form = b"Action=ReplaceRoute&Version=2016-11-15&DestinationCidrBlock=10.10.0.0%2F16";
         let request = Request::read(&headers, form, "127.0.0.1:1".parse().unwrap());
         assert_eq!(request.action(), "ReplaceRoute");
         assert_eq!(request.params["DestinationCidrBlock"], "10.10.0.0/16");
         assert_eq!(request.params.len(), 1);
-        assert_eq!(request.user_agent, "sdk/1 sdk/1 app/arbiter!c!1.2");
+        assert_eq!(request.user_agent, "sdk/1 sdk/1 arbiter/c#1.2");
         assert_eq!(request.caller, None);
     }
 }

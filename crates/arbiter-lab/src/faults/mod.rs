@@ -161,7 +161,7 @@ mod tests {
     fn plan(faults: &Faults, action: &str, caller: &str) -> Plan {
         let params = BTreeMap::from([("RouteTableId".to_owned(), "rtb-468f5222".to_owned())]);
         let mutating = action == "ReplaceRoute";
-        let user_agent = "sdk app/arbiter!c!1.2";
+        let user_agent = "sdk arbiter/c#1.2";
         faults.plan(&Facts { action, mutating, caller: Some(caller), user_agent, params: &params })
     }
 
@@ -179,7 +179,7 @@ mod tests {
             scope(|s| s.action = Some("Replace*".into())),
             scope(|s| s.action = Some("mutating".into())),
             scope(|s| s.caller = Some("A".into())),
-            scope(|s| s.user_agent = Some("arbiter!c".into())),
+            scope(|s| s.user_agent = Some("arbiter/c#".into())),
             scope(|s| s.names = Some("rtb-468f5222".into())),
         ];
         let misses = [

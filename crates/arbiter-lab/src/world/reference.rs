@@ -14,9 +14,9 @@ pub const INTERFACE_1: &str = "eni-23fbd87a";
 /// The interface of gateway strongswan-2.
 pub const INTERFACE_2: &str = "eni-2d75e606";
 /// The instance of gateway strongswan-1.
-pub const INSTANCE_1: &str = "i-0a1f3c5e7d9b2a4c6";
+pub const INSTANCE_1: &str = "i-0f1e2d3c4b5a69788";
 /// The instance of gateway strongswan-2.
-pub const INSTANCE_2: &str = "i-0b2e4d6c8f1a3b5d7";
+pub const INSTANCE_2: &str = "i-08f7e6d5c4b3a2910";
 /// The Elastic IP of gateway strongswan-1.
 pub const ELASTIC_IP_1: &str = "54.223.192.238";
 /// The Elastic IP of gateway strongswan-2.
@@ -120,5 +120,18 @@ impl Zone {
         let mut table = world.new_table(self.table, self.private.0, Some(self.private.1));
         table.routes.push(route);
         world.tables.insert(table.id.clone(), table);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn it_is_the_case_that_the_example_file_describes() {
+        let example = include_str!("../../../../cluster.example.toml");
+        for name in [TABLE_1, TABLE_2, INTERFACE_1, INTERFACE_2, INSTANCE_1, INSTANCE_2, ON_PREMISES] {
+            assert!(example.contains(&format!("\"{name}\"")), "{name}");
+        }
     }
 }

@@ -201,7 +201,7 @@ mod tests {
 
     #[test]
     fn an_id_is_its_prefix_and_8_or_17_hex_digits() {
-        let good = [(IdKind::RouteTable, "rtb-468f5222"), (IdKind::Instance, "i-0a1f3c5e7d9b2a4c6")];
+        let good = [(IdKind::RouteTable, "rtb-468f5222"), (IdKind::Instance, "i-0f1e2d3c4b5a69788")];
         for (kind, id) in good.into_iter().chain([(IdKind::Gateway, "vgw-12345678")]) {
             assert_eq!(kind.check(id), Ok(()), "{id}");
         }

@@ -55,7 +55,7 @@ pub async fn send(addr: SocketAddr, caller: Option<&str>, form: &str) -> TcpStre
         format!("Authorization: AWS4-HMAC-SHA256 Credential={key}/20260101/cn-north-1/ec2/aws4_request, SignedHeaders=host, Signature=0\r\n")
     });
     let request = format!(
-        "POST / HTTP/1.1\r\nHost: {addr}\r\nUser-Agent: test app/arbiter!c1!17.3\r\n{authorization}\
+        "POST / HTTP/1.1\r\nHost: {addr}\r\nUser-Agent: test arbiter/c1#17.3\r\n{authorization}\
          Content-Type: application/x-www-form-urlencoded\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{form}",
         form.len()
     );

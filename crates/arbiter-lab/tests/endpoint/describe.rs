@@ -18,8 +18,9 @@ async fn the_reference_case_is_shown() {
     assert_eq!(tables.element("nextToken"), None);
 
     let instances = call(endpoint.addr(), "Action=DescribeInstances").await;
-    assert_eq!(instances.elements("privateIpAddress")[0], "172.16.1.157");
-    assert_eq!(instances.elements("ipAddress"), ["54.223.192.238", "54.222.191.34"]);
+    // In the order of their ids, so strongswan-2 comes first.
+    assert_eq!(instances.elements("privateIpAddress")[0], "172.16.2.126");
+    assert_eq!(instances.elements("ipAddress"), ["54.222.191.34", "54.223.192.238"]);
     let interfaces = call(endpoint.addr(), "Action=DescribeNetworkInterfaces").await;
     assert_eq!(interfaces.elements("sourceDestCheck"), ["false", "false"]);
     assert!(interfaces.body.contains(&format!("<instanceId>{INSTANCE_1}</instanceId>")));
@@ -70,13 +71,13 @@ async fn ids_and_filters_choose() {
         ("Action=DescribeRouteTables&Filter.1.Name=vpc-id&Filter.1.Value.1=vpc-0c1d2e3f4a5b69788", 2),
         ("Action=DescribeRouteTables&Filter.1.Name=tag:Name&Filter.1.Value.1=private-1", 1),
         ("Action=DescribeRouteTables&Filter.1.Name=vpc-id&Filter.1.Value.1=vpc-00000000", 0),
-        ("Action=DescribeInstances&Filter.1.Name=instance-id&Filter.1.Value.1=i-0a1f3c5e7d9b2a4c6", 1),
+        ("Action=DescribeInstances&Filter.1.Name=instance-id&Filter.1.Value.1=i-0f1e2d3c4b5a69788", 1),
         (
             "Action=DescribeNetworkInterfaces&Filter.1.Name=network-interface-id&Filter.1.Value.1=eni-2d75e606",
             1,
         ),
         (
-            "Action=DescribeNetworkInterfaces&Filter.1.Name=attachment.instance-id&Filter.1.Value.1=i-0a1f3c5e7d9b2a4c6",
+            "Action=DescribeNetworkInterfaces&Filter.1.Name=attachment.instance-id&Filter.1.Value.1=i-0f1e2d3c4b5a69788",
             1,
         ),
     ] {

@@ -148,7 +148,7 @@ async fn a_dry_run_is_no_mutation_in_the_log() {
 async fn other_mutations_work_as_well() {
     let endpoint = start(|_| ()).await;
     let by_instance = format!(
-        "Action=ReplaceRoute&RouteTableId={TABLE_1}&DestinationCidrBlock=10.10.0.0%2F16&InstanceId=i-0b2e4d6c8f1a3b5d7"
+        "Action=ReplaceRoute&RouteTableId={TABLE_1}&DestinationCidrBlock=10.10.0.0%2F16&InstanceId=i-08f7e6d5c4b3a2910"
     );
     assert_eq!(call(endpoint.addr(), &by_instance).await.status, 200);
     assert_eq!(target(&endpoint), INTERFACE_2, "an instance stands for its interface");
