@@ -24,12 +24,9 @@ impl Ec2 {
             let target = seen.routes.get(&route.id).and_then(|seen| seen.target.as_ref());
             let request = target.and_then(|it| self.replacement(&route.table, &route.destination, it).ok());
             let Some(request) = request else { continue };
-            if tables.len() < TABLES_TRIED
-                && tables.insert(route.table.clone())
-                && self.take(Api::ReplaceRoute).is_ok()
-            {
-                let tried = request.dry_run(true).send().await;
-                findings.extend(verdict(Api::ReplaceRoute, &route.table, tried));
+            if tables.len() < TABLES_TRIED && tables.insert(route.table.clone()) {
+                let request = request.dry_run(true).send();
+                findings.extend(self.try_out(Api::ReplaceRoute, &route.table, request).await);
             }
         }
         let instances: Vec<_> = policy
@@ -49,17 +46,30 @@ impl Ec2 {
 
     /// All instances in one call each: `StartInstances` has five tokens, and every node tries at its start.
     async fn try_stop_and_start(&self, instances: Vec<String>) -> Vec<Finding> {
-        let mut findings = Vec::new();
         let subject = instances.join(", ");
-        if self.take(Api::StopInstances).is_ok() {
-            let request = self.client.stop_instances().set_instance_ids(Some(instances.clone()));
-            findings.extend(verdict(Api::StopInstances, &subject, request.dry_run(true).send().await));
+        let stop = self.client.stop_instances().set_instance_ids(Some(instances.clone())).dry_run(true);
+        let start = self.client.start_instances().set_instance_ids(Some(instances)).dry_run(true);
+        let stop = self.try_out(Api::StopInstances, &subject, stop.send()).await;
+        let start = self.try_out(Api::StartInstances, &subject, start.send()).await;
+        stop.into_iter().chain(start).collect()
+    }
+
+    async fn try_out<T, E>(
+        &self,
+        api: Api,
+        subject: &str,
+        request: impl Future<Output = Result<T, SdkError<E, HttpResponse>>>,
+    ) -> Option<Finding>
+    where
+        E: ProvideErrorMetadata + Error + 'static,
+    {
+        if let Err(paced) = self.take(api) {
+            let message =
+                format!("{api} on {subject} was not tried: EC2's pace allows it in {} ms", paced.wait_ms);
+            let remedy = "start again a little later, or trust that it is allowed";
+            return Some(Finding::warning("permission-unclear", api.name(), message, remedy));
         }
-        if self.take(Api::StartInstances).is_ok() {
-            let request = self.client.start_instances().set_instance_ids(Some(instances));
-            findings.extend(verdict(Api::StartInstances, &subject, request.dry_run(true).send().await));
-        }
-        findings
+        verdict(api, subject, request.await)
     }
 }
 

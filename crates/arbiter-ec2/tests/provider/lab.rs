@@ -106,8 +106,10 @@ impl Endpoint for Lab {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_provider_suite_passes_against_the_lab() {
     let lab = Lab::start().await;
-    raw::compare_with_expected(lab.fixture(), raw::Speaker::Lab).await;
     suite::run(&lab).await;
+    // The suite has used up what little EC2 grants of StartInstances; here the words are of interest, not the pace.
+    lab.endpoint.faults().set_throttling(false);
+    raw::compare_with_expected(lab.fixture(), raw::Speaker::Lab).await;
 }
 
 #[tokio::test]
