@@ -220,7 +220,7 @@ mod tests {
         assert_eq!(store.unsynced(), 0);
         disk.write(one(b"b"), false).await.unwrap();
         assert_eq!(store.unsynced(), 1, "nobody asked for a barrier");
-        store.crash(0);
+        let store = store.crash(0);
         assert!(store.get(b"a").unwrap().is_some() && store.get(b"b").unwrap().is_none());
     }
 

@@ -100,6 +100,11 @@ impl LogStore {
         }
     }
 
+    /// The disk that it is on.
+    pub fn disk(&self) -> Disk {
+        self.disk.clone()
+    }
+
     /// The newest entry that Raft has said to be committed since the start; zero before it said so.
     pub fn committed(&self) -> watch::Receiver<LogIndex> {
         self.committed.subscribe()

@@ -7,17 +7,20 @@ use std::time::Duration;
 
 type Map = BTreeMap<Vec<u8>, Vec<u8>>;
 
-/// A disk in memory for tests and simulation. Clones share the same disk.
+/// A disk in memory for tests and simulation, as one process holds it. Clones share it.
 ///
 /// It keeps apart what was applied and what was synced, so that [`MemStore::crash`] can take away what a power
 /// cut would.
 #[derive(Debug, Clone, Default)]
 pub struct MemStore {
     disk: Arc<Mutex<Disk>>,
+    /// Which process since the last crash this is.
+    life: u64,
 }
 
 #[derive(Debug, Default)]
 struct Disk {
+    life: u64,
     visible: Map,
     durable: Map,
     unsynced: Vec<Batch>,
@@ -35,7 +38,11 @@ impl MemStore {
 
     /// Power cut: of the batches applied since the last barrier only the first `survivors` are still there.
     /// A disk may have written some of them by itself, but never a later one without the earlier ones.
-    pub fn crash(&self, survivors: usize) {
+    ///
+    /// Returns the disk as the next process finds it. To the process that held it until now it is gone: every
+    /// call fails, as nothing runs any more on a machine without power.
+    #[must_use]
+    pub fn crash(&self, survivors: usize) -> Self {
         let mut disk = self.lock();
         let kept = disk.unsynced.len().min(survivors);
         let unsynced = std::mem::take(&mut disk.unsynced);
@@ -43,8 +50,9 @@ impl MemStore {
             write(&mut disk.durable, batch);
         }
         disk.visible = disk.durable.clone();
-        // The process that saw the failure is gone; the next one gets a disk that works.
         disk.fail_sync = None;
+        disk.life += 1;
+        Self { disk: self.disk.clone(), life: disk.life }
     }
 
     /// Every barrier from now on fails with these words, until the next crash.
@@ -77,6 +85,11 @@ impl MemStore {
         // A panic elsewhere can't leave the maps half-changed in a way that matters to a test.
         self.disk.lock().unwrap_or_else(PoisonError::into_inner)
     }
+
+    fn alive(&self) -> Result<MutexGuard<'_, Disk>, StoreError> {
+        let disk = self.lock();
+        if disk.life == self.life { Ok(disk) } else { Err(StoreError::Stopped) }
+    }
 }
 
 fn write(map: &mut Map, batch: &Batch) {
@@ -90,14 +103,14 @@ fn write(map: &mut Map, batch: &Batch) {
 
 impl Store for MemStore {
     fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
-        Ok(self.lock().visible.get(key).cloned())
+        Ok(self.alive()?.visible.get(key).cloned())
     }
 
     fn scan(&self, from: &[u8], to: &[u8], visit: &mut Visit<'_>) -> Result<(), StoreError> {
         if from >= to {
             return Ok(());
         }
-        let disk = self.lock();
+        let disk = self.alive()?;
         for (key, value) in disk.visible.range(from.to_vec()..to.to_vec()) {
             if visit(key, value).is_break() {
                 break;
@@ -107,14 +120,14 @@ impl Store for MemStore {
     }
 
     fn apply(&self, batch: &Batch) -> Result<(), StoreError> {
-        let mut disk = self.lock();
+        let mut disk = self.alive()?;
         write(&mut disk.visible, batch);
         disk.unsynced.push(batch.clone());
         Ok(())
     }
 
     fn sync(&self) -> Result<(), StoreError> {
-        let mut disk = self.lock();
+        let mut disk = self.alive()?;
         if let Some(message) = &disk.fail_sync {
             return Err(StoreError::Io { verb: "synced", message: message.clone() });
         }
@@ -156,11 +169,12 @@ mod tests {
         put(&store, "b");
         put(&store, "c");
         assert!(has(&store, "c"), "applied is visible");
-        store.crash(1);
-        assert!(has(&store, "a") && has(&store, "b") && !has(&store, "c"));
-        put(&store, "d");
-        store.crash(0);
-        assert!(has(&store, "b") && !has(&store, "d"));
+        let next = store.crash(1);
+        assert!(has(&next, "a") && has(&next, "b") && !has(&next, "c"));
+        assert!(store.get(b"a").is_err() && store.sync().is_err(), "the old process is dead");
+        put(&next, "d");
+        let last = next.crash(0);
+        assert!(has(&last, "b") && !has(&last, "d"));
     }
 
     #[test]
@@ -169,7 +183,6 @@ mod tests {
         store.drop_syncs(true);
         put(&store, "a");
         store.sync().unwrap();
-        store.crash(0);
-        assert!(!has(&store, "a"));
+        assert!(!has(&store.crash(0), "a"));
     }
 }
