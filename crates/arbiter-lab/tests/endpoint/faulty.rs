@@ -81,13 +81,24 @@ async fn latency_before_and_after_are_told_apart() {
 #[tokio::test]
 async fn a_late_application_is_answered_first() {
     let endpoint = start(|_| ()).await;
-    set(&endpoint, Fault::on("ReplaceRoute", Effect::ApplyLate { delay_ms: 700 }));
+    // So late that no machine is slow enough to see it.
+    set(&endpoint, Fault::on("ReplaceRoute", Effect::ApplyLate { delay_ms: 3_600_000 }));
     assert_eq!(call(endpoint.addr(), &replace(INTERFACE_2)).await.status, 200);
     let record = first(&endpoint, "it is answered", |r| r.reply == Reply::Sent).await;
     assert!(record.late && record.applied_ms.is_none() && !record.is_settled(), "{record:?}");
+    assert_eq!(record.outcome, Outcome::Ok);
     assert_eq!(target(&endpoint), INTERFACE_1, "not yet");
+}
+
+#[tokio::test]
+async fn a_late_application_comes_in_the_end_also_when_its_reply_was_lost() {
+    let endpoint = start(|_| ()).await;
+    set(&endpoint, Fault::on("ReplaceRoute", Effect::ApplyLate { delay_ms: 100 }));
+    set(&endpoint, Fault::on("ReplaceRoute", Effect::LoseReply { silence: Silence::Close }));
+    assert!(receive(send(endpoint.addr(), Some(NODE_1), &full(INTERFACE_2)).await).await.is_none());
     let record = first(&endpoint, "it is applied", CallRecord::is_settled).await;
-    assert!(record.applied_ms.unwrap() >= record.replied_ms.unwrap() && record.changed.len() == 1);
+    assert!(record.applied_ms.unwrap() >= record.arrived_ms + 100, "{record:?}");
+    assert_eq!((record.changed.len(), record.reply), (1, Reply::Lost));
     assert_eq!(target(&endpoint), INTERFACE_2);
 }
 
