@@ -2,6 +2,8 @@
 //!
 //! The nodes run in one process, with disks and lines in memory: the same seams as the simulation uses.
 
+#![expect(clippy::unwrap_used, reason = "a helper that fails fails its test")]
+
 use arbiter_core::command::{Command, Proposal};
 use arbiter_core::ids::{Incarnation, NodeId};
 use arbiter_core::policy::Policy;

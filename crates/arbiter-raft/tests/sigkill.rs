@@ -4,6 +4,8 @@
 //! has acknowledged. SIGKILL leaves the page cache alone, so this proves order, atomicity and recovery; what a
 //! power cut takes is shown on simulated disks, in `power_cut.rs`.
 
+#![expect(clippy::unwrap_used, reason = "a helper that fails fails its test")]
+
 use arbiter_core::command::{Command, Proposal};
 use arbiter_core::ids::{Incarnation, NodeId};
 use arbiter_core::policy::Policy;

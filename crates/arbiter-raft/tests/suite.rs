@@ -1,5 +1,7 @@
 //! Upstream's own suite of storage tests, on the real disk and on the simulated one.
 
+#![expect(clippy::unwrap_used, reason = "a helper that fails fails its test")]
+
 use arbiter_core::state::ClusterState;
 use arbiter_raft::disk::Disk;
 use arbiter_raft::log_store::LogStore;

@@ -86,7 +86,7 @@ impl PeerNetwork {
         let to = NodeId(self.target);
         let answer = self.network.wire.call(to, Some(&self.address), call, deadline).await;
         match answer {
-            Ok(Answer::Peer(reply)) => self.open(&reply),
+            Ok(Answer::Peer(reply)) => Ok(self.open(&reply)?),
             Ok(_) => {
                 Err(Unreachable::from(AnyError::error("the answer is of another kind than the call")).into())
             }
@@ -99,7 +99,7 @@ impl PeerNetwork {
     }
 
     /// An answer counts only if it comes from the recorded disk of the node that was asked.
-    fn open<R: DeserializeOwned, E: std::error::Error>(&self, reply: &PeerReply) -> Result<R, Failure<E>> {
+    fn open<R: DeserializeOwned>(&self, reply: &PeerReply) -> Result<R, Unreachable> {
         let sender = self
             .network
             .gate
@@ -107,9 +107,9 @@ impl PeerNetwork {
             .map_err(|refused| Unreachable::new(&refused))?;
         if sender != NodeId(self.target) {
             let words = format!("node {sender} answered for node {}: check the addresses", self.target);
-            return Err(Unreachable::from(AnyError::error(words)).into());
+            return Err(Unreachable::from(AnyError::error(words)));
         }
-        serde_json::from_slice(&reply.payload).map_err(|error| Unreachable::new(&error).into())
+        serde_json::from_slice(&reply.payload).map_err(|error| Unreachable::new(&error))
     }
 }
 
