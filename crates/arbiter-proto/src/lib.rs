@@ -1,4 +1,6 @@
-//! The wire: code generated from `proto/`.
+//! The wire: code generated from `proto/`, and what stands between it and the core.
+
+pub mod report;
 
 /// Version 1 of the protocol. Its documentation is in the `.proto` files, from which it is generated: every
 /// message, field, service and call there carries a comment, or `missing_docs` fires here.
