@@ -10,8 +10,9 @@ use arbiter_core::probe::ProbeStatus;
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use tokio::sync::{Notify, watch};
-use tokio::task::JoinHandle;
+use std::{io, thread};
+use tokio::runtime;
+use tokio::sync::{Notify, oneshot, watch};
 
 /// What the task that drives the probes shares with who asks for their states.
 pub(crate) struct Shared {
@@ -48,28 +49,50 @@ pub struct Counters {
 /// Sends probes over real sockets. Dropping it ends all of them.
 ///
 /// ```no_run
-/// # async fn example(probes: Vec<arbiter_core::policy::Probe>) {
+/// # async fn example(probes: Vec<arbiter_core::policy::Probe>) -> std::io::Result<()> {
 /// use arbiter_control::prober::Prober;
-/// let prober = arbiter_probe::SocketProber::start(std::sync::Arc::new(arbiter_probe::BoottimeClock));
+/// let prober = arbiter_probe::SocketProber::start_on_own_thread(std::sync::Arc::new(arbiter_probe::BoottimeClock))?;
 /// prober.set_probes(probes);
 /// let mut transitions = prober.transitions();
 /// while transitions.changed().await.is_ok() {
 ///     println!("{:#?}", prober.snapshot());
 /// }
+/// # Ok(())
 /// # }
 /// ```
 pub struct SocketProber {
     shared: Arc<Shared>,
-    task: JoinHandle<()>,
+    /// The driver ends when this is dropped.
+    _stop: oneshot::Sender<()>,
 }
 
 impl SocketProber {
-    /// Starts with no probes.
+    /// Starts with no probes, as a task of the present runtime.
     ///
     /// # Panics
     ///
     /// Outside of a tokio runtime with its I/O and time drivers.
     pub fn start(clock: Arc<dyn Clock>) -> Self {
+        let (prober, driving) = Self::prepare(clock);
+        tokio::spawn(driving);
+        prober
+    }
+
+    /// Starts with no probes, on a thread of its own. That is what a node wants: there nobody else's work (a
+    /// slow disk's, a busy server's) delays a probe, and waking one thread is cheaper than waking a pool.
+    ///
+    /// # Errors
+    ///
+    /// The host grants no further thread or file descriptors.
+    pub fn start_on_own_thread(clock: Arc<dyn Clock>) -> io::Result<Self> {
+        let (prober, driving) = Self::prepare(clock);
+        let runtime = runtime::Builder::new_current_thread().enable_all().build()?;
+        thread::Builder::new().name("probes".to_owned()).spawn(move || runtime.block_on(driving))?;
+        Ok(prober)
+    }
+
+    /// The prober, and what drives it until the prober is dropped.
+    fn prepare(clock: Arc<dyn Clock>) -> (Self, impl Future<Output = ()> + Send + 'static) {
         let shared = Arc::new(Shared {
             clock,
             table: Mutex::default(),
@@ -78,8 +101,15 @@ impl SocketProber {
             sent: AtomicU64::new(0),
             in_flight: AtomicUsize::new(0),
         });
-        let task = tokio::spawn(Driver::new(Arc::clone(&shared)).run());
-        Self { shared, task }
+        let (stop, stopped) = oneshot::channel();
+        let driver = Driver::new(Arc::clone(&shared));
+        let driving = async move {
+            tokio::select! {
+                () = driver.run() => {}
+                _ = stopped => {}
+            }
+        };
+        (Self { shared, _stop: stop }, driving)
     }
 
     /// What it has done and has to do.
@@ -88,12 +118,6 @@ impl SocketProber {
             sent: self.shared.sent.load(Ordering::Relaxed),
             in_flight: self.shared.in_flight.load(Ordering::Relaxed),
         }
-    }
-}
-
-impl Drop for SocketProber {
-    fn drop(&mut self) {
-        self.task.abort();
     }
 }
 

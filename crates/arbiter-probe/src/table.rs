@@ -162,7 +162,7 @@ impl Table {
         let key = RunKey(self.next_key);
         self.next_key += 1;
         let timing = ProbeTiming::from(probe);
-        let first_send = now.plus_ms(spread_ms(key.0, timing.interval_ms()));
+        let first_send = first_send(key, now, timing.interval_ms());
         let machine = ProbeMachine::new(timing, now, first_send);
         self.deadlines.insert((machine.next_deadline(), key));
         self.runs.insert(key, Run { probe: probe.clone(), aim: Arc::new(aim_of(probe)), machine });
@@ -170,11 +170,17 @@ impl Table {
     }
 }
 
-/// Where in its interval a probe is sent. Multiples of the golden ratio fall evenly, however many there are, so
-/// that a thousand probes make a steady trickle and not a volley.
-fn spread_ms(number: u64, interval_ms: u64) -> u64 {
-    let fraction = number.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32;
-    (fraction.wrapping_mul(interval_ms)) >> 32
+/// How many probes share a slot. To wake up costs more than to send, so the few probes of an ordinary node go
+/// out together; and eight small packets are no volley.
+const SHARE_A_SLOT: u64 = 8;
+
+/// The first slot of a probe. Slots lie on multiples of the interval, so that probes which are added later meet
+/// the others, plus an offset for each eight of them: multiples of the golden ratio fall evenly, however many
+/// there are, so that a thousand probes make a steady trickle.
+fn first_send(key: RunKey, now: MonoMs, interval_ms: u64) -> MonoMs {
+    let fraction = (key.0 / SHARE_A_SLOT).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32;
+    let offset_ms = fraction.wrapping_mul(interval_ms) >> 32;
+    MonoMs(now.0.next_multiple_of(interval_ms)).plus_ms(offset_ms)
 }
 
 fn asks_the_same(one: &Probe, other: &Probe) -> bool {
@@ -237,8 +243,7 @@ mod tests {
     }
 
     fn bring_up(table: &mut Table) {
-        let orders = table.due(START.plus_ms(100));
-        for order in orders {
+        for order in table.due(START.plus_ms(100)) {
             table.feed(order.run, START.plus_ms(100), Event::Answered { seq: order.seq, rtt_us: 1 });
         }
         assert!(table.snapshot().values().all(|status| status.state == Verdict::Up));
@@ -274,8 +279,28 @@ mod tests {
     fn a_thousand_probes_are_a_trickle_and_no_volley() {
         let mut table = Table::default();
         table.replace((0..1_000).map(|number| probe(&format!("probe-{number}"))).collect(), START);
-        let most = (0..100).map(|ms| table.due(START.plus_ms(ms)).len()).max();
-        assert!(most <= Some(12), "ten a millisecond would be even, saw {most:?}");
+        let counts: Vec<_> = (0..100).map(|ms| table.due(START.plus_ms(ms)).len()).collect();
+        assert_eq!(counts.iter().sum::<usize>(), 1_000);
+        assert!(counts.iter().all(|count| *count <= 16), "ten a millisecond would be even: {counts:?}");
+    }
+
+    #[test]
+    fn the_few_probes_of_an_ordinary_node_share_their_wake_ups() {
+        let mut table = Table::default();
+        table.replace(vec![probe("one"), probe("two")], START);
+        let mut counts = Vec::new();
+        for ms in 0..=1_200 {
+            if ms == 1_037 {
+                table.replace(["one", "two", "three", "four"].map(probe).to_vec(), START.plus_ms(ms));
+            }
+            let orders = table.due(START.plus_ms(ms));
+            counts.extend((!orders.is_empty()).then_some((ms, orders.len())));
+            for order in orders {
+                table.feed(order.run, START.plus_ms(ms), Event::Answered { seq: order.seq, rtt_us: 1 });
+            }
+        }
+        assert_eq!(counts[..3], [(0, 2), (100, 2), (200, 2)]);
+        assert_eq!(counts[11..], [(1_100, 4), (1_200, 4)], "the new ones have joined them");
     }
 
     #[test]

@@ -4,6 +4,9 @@ use crate::support::{Service, prober, status, tcp, until, until_state};
 use arbiter_control::prober::Prober;
 use arbiter_core::evidence::Verdict;
 use arbiter_core::policy::Probe;
+use arbiter_probe::{BoottimeClock, SocketProber};
+use std::sync::{Arc, mpsc};
+use std::time::Duration;
 
 #[tokio::test]
 async fn a_service_that_answers_is_up_and_one_that_falls_silent_comes_back() {
@@ -71,4 +74,21 @@ async fn probes_can_be_exchanged_and_the_others_go_on() {
     prober.set_probes(Vec::new());
     assert!(prober.snapshot().is_empty());
     until(&prober, "nothing in flight", || prober.counters().in_flight == 0).await;
+}
+
+#[tokio::test]
+async fn on_its_own_thread_it_works_while_this_one_is_blocked_and_ends_when_dropped() {
+    let service = Service::answering();
+    let prober = SocketProber::start_on_own_thread(Arc::new(BoottimeClock)).unwrap();
+    prober.set_probes(vec![tcp("service", service.address())]);
+    let (_never, nothing) = mpsc::channel::<()>();
+    let mut waits = 0;
+    while status(&prober, "service").state != Verdict::Up {
+        assert!(nothing.recv_timeout(Duration::from_millis(100)).is_err() && waits < 200);
+        waits += 1;
+    }
+    let mut transitions = prober.transitions();
+    drop(prober);
+    // The sender of transitions goes with the last of the prober.
+    while transitions.changed().await.is_ok() {}
 }
