@@ -44,6 +44,11 @@ pub enum StartError {
     /// The name can't stand in a user agent.
     #[error("`{0}` can't be the application's name: use letters, digits and -._ only")]
     AppName(String),
+    /// TLS can't be set up.
+    #[error(
+        "TLS can't be set up: {0}; are this machine's certificate authorities in order (ca-certificates)?"
+    )]
+    Tls(String),
     /// The environment took too long.
     #[error(
         "the AWS environment gave no answer within {} s: is the instance metadata service (169.254.169.254) reachable? AWS_EC2_METADATA_DISABLED=true turns it off",
@@ -63,6 +68,7 @@ pub(crate) async fn load(
         .pool_idle_timeout(POOL_IDLE)
         .pool_max_idle_per_host(POOL_MAX_IDLE)
         .tls_provider(tls::Provider::Rustls(tls::rustls_provider::CryptoMode::Ring))
+        .tls_context(trust()?)
         .build_https();
     let mut loader: ConfigLoader = aws_config::defaults(BehaviorVersion::latest())
         .http_client(http)
@@ -87,6 +93,20 @@ pub(crate) async fn load(
         return Err(StartError::NoRegion);
     }
     Ok(config)
+}
+
+/// Trusts the certificate authorities of this machine. Where there are none (a bare container), endpoints without
+/// TLS must work all the same; the HTTP client itself would take that for a fault of the program.
+fn trust() -> Result<tls::TlsContext, StartError> {
+    let has_authorities = !rustls_native_certs::load_native_certs().certs.is_empty();
+    if !has_authorities {
+        tracing::warn!(
+            "no certificate authorities on this machine: no https endpoint can be reached; install ca-certificates"
+        );
+    }
+    let store = tls::TrustStore::empty().with_native_roots(has_authorities);
+    let context = tls::TlsContext::builder().with_trust_store(store).build();
+    context.map_err(|err| StartError::Tls(DisplayErrorContext(err).to_string()))
 }
 
 /// The timeouts of one operation. The connect timeout is the same for all, because the HTTP client keeps a pool of

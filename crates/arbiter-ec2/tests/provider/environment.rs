@@ -126,6 +126,20 @@ async fn both_variables_for_the_endpoint_are_honoured_and_the_services_own_wins(
     assert_eq!((ours.arrived().len(), other.arrived().len()), (2, 0));
 }
 
+#[tokio::test]
+async fn a_machine_without_certificate_authorities_reaches_endpoints_without_tls() {
+    let server = Rude::start([]).await;
+    let environment = [
+        KEYS[0],
+        KEYS[1],
+        NO_METADATA,
+        ("AWS_REGION", REGION),
+        ("AWS_ENDPOINT_URL_EC2", server.url.as_str()),
+        ("SSL_CERT_FILE", "/dev/null"),
+    ];
+    assert_eq!(child("look", &environment).await, "seen in cn-north-1");
+}
+
 fn write(folder: &TempDir, name: &str, text: &str) -> String {
     let path = folder.path().join(name);
     std::fs::write(&path, text).unwrap();
