@@ -9,6 +9,10 @@ use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
+/// How long after a call has ended the provider may still show the world of before it: its reads are eventually
+/// consistent.
+pub const READ_STALENESS_MS: u64 = 2_000;
+
 /// The three answers of a probe, and of everything judged from probes.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -59,6 +63,9 @@ pub enum Ending {
 pub struct NodeFacts {
     /// How old the report is at most; `None` if none was ever heard.
     pub age_ms: Option<u64>,
+    /// For how long its reports have come without one of them growing stale, as far as the gathering node knows.
+    #[serde(default)]
+    pub heard_for_ms: u64,
     /// What the node said of its own end.
     #[serde(default)]
     pub ending: Ending,

@@ -7,7 +7,8 @@
 pub mod check;
 pub mod command;
 pub mod evidence;
-
+#[cfg(test)]
+pub(crate) mod fixture;
 pub mod health;
 pub mod ids;
 pub mod leadership;

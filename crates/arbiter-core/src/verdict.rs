@@ -111,18 +111,20 @@ fn poll(policy: &Policy, evidence: &Evidence, gateway: &Gateway) -> Poll {
         poll.reasons.push(format!("{name} says {says} for {} (report {age} old)", HumanMs(for_ms)));
         match says {
             Verdict::Down => poll.down_for_ms.push(for_ms),
-            Verdict::Up => poll.up += 1,
+            Verdict::Up => poll.up_for_ms.push(for_ms.saturating_add(facts.age_ms.unwrap_or(0))),
             Verdict::Unknown => {}
         }
     }
     poll.down_for_ms.sort_unstable_by(|a, b| b.cmp(a));
+    poll.up_for_ms.sort_unstable();
     poll
 }
 
 #[derive(Default)]
 struct Poll {
     voters: usize,
-    up: usize,
+    /// How long ago each that says up saw it come up, shortest first.
+    up_for_ms: Vec<u64>,
     /// How long each that says down has said so, longest first.
     down_for_ms: Vec<u64>,
     reasons: Vec<String>,
@@ -139,7 +141,12 @@ impl Poll {
     }
 
     const fn majority_up(&self) -> bool {
-        self.up >= self.majority()
+        self.up_for_ms.len() >= self.majority()
+    }
+
+    /// Whether a strict majority saw it come up within the last `ms`.
+    fn came_up_within(&self, ms: u64) -> bool {
+        self.up_for_ms.get(self.majority() - 1).is_some_and(|up_ms| *up_ms < ms)
     }
 }
 
@@ -147,18 +154,22 @@ impl Poll {
 pub fn gateway(policy: &Policy, evidence: &Evidence, gateway: &Gateway) -> Judgement {
     let own = evidence.nodes.get(&gateway.node);
     let name = policy.node_name(gateway.node);
-    if own.is_some_and(|facts| facts.ending == Ending::Host) {
-        return Judgement::new(Verdict::Down, 0, vec![format!("{name} announced that its host shuts down")]);
-    }
-    let silent_ms = match freshness(policy, evidence, gateway.node) {
-        Freshness::Fresh => {
-            let age = HumanMs(own.and_then(|facts| facts.age_ms).unwrap_or(0));
-            return Judgement::new(Verdict::Up, 0, vec![format!("{name} itself reports ({age} old)")]);
-        }
+    let fresh = freshness(policy, evidence, gateway.node);
+    let silent_ms = match fresh {
         Freshness::Stale { for_ms } => Some(for_ms),
-        Freshness::NotYet => None,
+        Freshness::Fresh | Freshness::NotYet => None,
     };
     let poll = poll(policy, evidence, gateway);
+    // The word of a host that has come up since is outlived, even if nobody on it reports yet.
+    let ends = own.is_some_and(|facts| facts.ending == Ending::Host);
+    if ends && !silent_ms.is_some_and(|ms| poll.came_up_within(ms)) {
+        let reason = format!("{name} announced that its host shuts down");
+        return Judgement::new(Verdict::Down, silent_ms.unwrap_or(0), vec![reason]);
+    }
+    if fresh == Freshness::Fresh {
+        let age = HumanMs(own.and_then(|facts| facts.age_ms).unwrap_or(0));
+        return Judgement::new(Verdict::Up, 0, vec![format!("{name} itself reports ({age} old)")]);
+    }
     let mut reasons = vec![silent_ms.map_or_else(
         || format!("{name} was not heard yet"),
         |ms| format!("{name} is silent for {}", HumanMs(ms)),
@@ -184,6 +195,13 @@ pub fn gateway(policy: &Policy, evidence: &Evidence, gateway: &Gateway) -> Judge
         }
     }
     Judgement::new(Verdict::Unknown, silent_ms, reasons)
+}
+
+/// Whether a gateway can be seen, whatever it announced: by its own fresh report, or by a strict majority of the
+/// other voters. Such a gateway is never stopped.
+pub fn can_be_seen(policy: &Policy, evidence: &Evidence, gateway: &Gateway) -> bool {
+    freshness(policy, evidence, gateway.node) == Freshness::Fresh
+        || poll(policy, evidence, gateway).majority_up()
 }
 
 /// What the evidence says of a path.
@@ -220,7 +238,17 @@ pub fn path(policy: &Policy, evidence: &Evidence, path: &Path) -> Judgement {
         }
     }
     let states = required_states(policy, evidence, path, owner.node);
-    combine(&name, states)
+    heard(evidence, owner.node, combine(&name, states))
+}
+
+/// `Up` has held only for as long as the node that says so was heard without a break: what it saw meanwhile was no
+/// fresh evidence to anybody.
+fn heard(evidence: &Evidence, node: NodeId, mut says: Judgement) -> Judgement {
+    if says.verdict == Verdict::Up {
+        let heard_ms = evidence.nodes.get(&node).map_or(0, |facts| facts.heard_for_ms);
+        says.for_ms = says.for_ms.min(heard_ms);
+    }
+    says
 }
 
 /// The states of a path's required probes, as one node reports them.
@@ -271,13 +299,26 @@ fn observed_path(policy: &Policy, evidence: &Evidence, path: &Path) -> Judgement
     let majority = path.observers.len() / 2 + 1;
     let mut reasons = Vec::new();
     let (mut up_ms, mut down_ms) = (Vec::new(), Vec::new());
+    // While no observer changes its mind, neither does their majority.
+    let mut unchanged_ms = u64::MAX;
     for node in &path.observers {
         let name = policy.node_name(*node);
-        if freshness(policy, evidence, *node) != Freshness::Fresh {
-            reasons.push(format!("{name} is silent"));
-            continue;
+        match freshness(policy, evidence, *node) {
+            Freshness::Fresh => {}
+            Freshness::Stale { for_ms } => {
+                unchanged_ms = unchanged_ms.min(for_ms);
+                reasons.push(format!("{name} is silent for {}", HumanMs(for_ms)));
+                continue;
+            }
+            Freshness::NotYet => {
+                unchanged_ms = 0;
+                reasons.push(format!("{name} was not heard yet"));
+                continue;
+            }
         }
         let says = combine(&name, required_states(policy, evidence, path, *node));
+        let says = heard(evidence, *node, says);
+        unchanged_ms = unchanged_ms.min(says.for_ms);
         reasons.extend(says.reasons);
         match says.verdict {
             Verdict::Up => up_ms.push(says.for_ms),
@@ -291,7 +332,8 @@ fn observed_path(policy: &Policy, evidence: &Evidence, path: &Path) -> Judgement
             return Judgement::new(verdict, for_ms, reasons);
         }
     }
-    Judgement::new(Verdict::Unknown, 0, reasons)
+    let unchanged_ms = if path.observers.is_empty() { 0 } else { unchanged_ms };
+    Judgement::new(Verdict::Unknown, unchanged_ms, reasons)
 }
 
 /// Why a path must not be come home to yet, although its required probes are up: probes that only warn.
@@ -301,7 +343,8 @@ pub fn failback_blocked(policy: &Policy, evidence: &Evidence, path: &Path, for_m
         for node in &probe.observers {
             let fact = evidence.nodes.get(node).and_then(|facts| facts.probes.get(&probe.id));
             let fresh = freshness(policy, evidence, *node) == Freshness::Fresh;
-            let (state, since_ms) = fact.map_or((Verdict::Unknown, 0), |fact| (fact.state, fact.for_ms));
+            let (state, said_ms) = fact.map_or((Verdict::Unknown, 0), |fact| (fact.state, fact.for_ms));
+            let since_ms = said_ms.min(evidence.nodes.get(node).map_or(0, |facts| facts.heard_for_ms));
             let name = policy.node_name(*node);
             if !fresh || state != Verdict::Up {
                 return Some(format!("advisory probe {} from {name} is {state}", probe.id));
@@ -314,3 +357,8 @@ pub fn failback_blocked(policy: &Policy, evidence: &Evidence, path: &Path, for_m
     }
     None
 }
+
+#[cfg(test)]
+mod tables;
+#[cfg(test)]
+mod tests;

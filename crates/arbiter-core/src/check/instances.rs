@@ -6,7 +6,7 @@ use crate::command::{Cause, SlotEnding};
 use crate::evidence::{Evidence, InstanceState};
 use crate::ids::{GatewayId, InstanceId};
 use crate::policy::Gateway;
-use crate::state::{ClusterState, Slot};
+use crate::state::{ClusterState, Slot, StopEnd};
 use crate::time::LogMs;
 
 pub(super) fn check_stop(
@@ -24,10 +24,13 @@ pub(super) fn check_stop(
     require(state.policy.remediation.enabled && gateway.remediate, || {
         format!("{id} may not be stopped by policy")
     })?;
-    require(!judge.gateway_is_up(gateway), || format!("{id} is not Down: it can be seen"))?;
+    require(!judge.can_be_seen(gateway), || format!("{id} is not Down: it can be seen"))?;
     let facts = judge.provider(gateway).ok_or("the provider has not been asked lately")?;
     match cause {
-        Cause::ForceStop => return check_force(state, instance, force, now),
+        Cause::ForceStop => {
+            require(facts.state == InstanceState::Stopping, || format!("the provider says {}", facts.state))?;
+            return check_force(state, instance, force, now);
+        }
         Cause::Remediate => {}
         _ => return Err(format!("{cause} is no cause to stop an instance")),
     }
@@ -120,11 +123,22 @@ pub(super) fn check_close(
     }
     let gateway = state.policy.gateway(&slot.gateway).filter(|gateway| gateway.instance == slot.instance);
     let facts = gateway.and_then(|gateway| judge.provider(gateway));
+    let limits = &state.policy.remediation;
     let acked = slot.start_acked.ok_or("no start was acknowledged since its last stop");
+    if ending != SlotEnding::Gone
+        && let Some((StopEnd::Unanswered, ended)) = slot.stop_end
+    {
+        let waited_ms = state.log_now().since_ms(ended);
+        require(waited_ms >= limits.force_stop_after_ms, || {
+            format!("its unanswered stop may still land: {waited_ms} ms have passed")
+        })?;
+    }
     match ending {
         SlotEnding::Gone => {
             let gone = facts.is_some_and(|facts| judge.is_gone(facts));
-            require(gone, || "the provider does not say that it is gone".to_owned())
+            let waited_ms = state.log_now().since_ms(slot.stop.1);
+            let forsaken = gateway.is_none() && slot.start.is_some() && waited_ms >= limits.start_owed_for_ms;
+            require(gone || forsaken, || "the provider does not say that it is gone".to_owned())
         }
         SlotEnding::Healthy => {
             acked?;
@@ -134,13 +148,15 @@ pub(super) fn check_close(
         SlotEnding::Failed => {
             let acked = acked?;
             let waited_ms = state.log_now().since_ms(acked);
-            let grace_ms = state.policy.remediation.boot_grace_ms;
+            let grace_ms = limits.boot_grace_ms;
             require(waited_ms >= grace_ms, || format!("it has had {waited_ms} of {grace_ms} ms to boot"))?;
             let running = facts.is_some_and(|facts| facts.state == InstanceState::Running);
             require(gateway.is_none() || running, || {
                 "the provider does not say that it is running".to_owned()
             })?;
-            let over = state.gives_up(slot, state.log_now());
+            let unfit =
+                facts.is_some_and(|facts| !facts.has_elastic_ip || facts.auto_scaling_group.is_some());
+            let over = unfit || state.gives_up(slot, state.log_now());
             require(over, || "it has attempts left".to_owned())
         }
     }

@@ -84,11 +84,25 @@ impl<'a> Judge<'a> {
             || absent && facts.state_for_ms >= self.policy.remediation.gone_after_ms
     }
 
+    /// Whether the gateway's own node announced the end of its host, and the host has not come up again since.
+    fn host_ends(&self, gateway: &Gateway) -> bool {
+        let ending = self.evidence.nodes.get(&gateway.node).map_or(Ending::None, |facts| facts.ending);
+        let subject = Subject::Gateway(gateway.id.clone());
+        let saw_it_come_up = |voter: &&NodeId| {
+            let ups = self.required(&subject, **voter).into_iter().map(|probe| self.state(**voter, probe));
+            let newest = ups.filter(|(state, _)| *state == Verdict::Up).map(|(_, for_ms)| for_ms).max();
+            let report_ms = self.age(**voter).filter(|_| self.hears(**voter));
+            let up_ms = newest.zip(report_ms).map(|(for_ms, report_ms)| for_ms.saturating_add(report_ms));
+            up_ms.zip(self.silence_ms(gateway.node)).is_some_and(|(up_ms, silent_ms)| up_ms < silent_ms)
+        };
+        let others = self.others(gateway);
+        ending == Ending::Host && others.iter().filter(saw_it_come_up).count() * 2 <= others.len()
+    }
+
     /// Whether the gateway is `Down`, and has been for at least this long.
     pub fn gateway_is_down(&self, gateway: &Gateway, at_least_ms: u64) -> bool {
-        let ending = self.evidence.nodes.get(&gateway.node).map_or(Ending::None, |facts| facts.ending);
-        if ending == Ending::Host {
-            return at_least_ms == 0;
+        if self.host_ends(gateway) {
+            return at_least_ms == 0 || self.silence_ms(gateway.node).is_some_and(|ms| ms >= at_least_ms);
         }
         if self.silence_ms(gateway.node).is_none_or(|ms| ms < at_least_ms) || self.hears(gateway.node) {
             return false;
@@ -106,8 +120,19 @@ impl<'a> Judge<'a> {
 
     /// Whether the gateway is `Up`.
     pub fn gateway_is_up(&self, gateway: &Gateway) -> bool {
-        let ending = self.evidence.nodes.get(&gateway.node).map_or(Ending::None, |facts| facts.ending);
-        ending != Ending::Host && (self.hears(gateway.node) || self.majority_sees(gateway))
+        !self.host_ends(gateway) && self.can_be_seen(gateway)
+    }
+
+    /// Whether the gateway's own node or a strict majority of the others speaks for its life, whatever it
+    /// announced.
+    pub fn can_be_seen(&self, gateway: &Gateway) -> bool {
+        self.hears(gateway.node) || self.majority_sees(gateway)
+    }
+
+    /// Whether a node's reports have come without a gap for at least this long.
+    fn hears_for(&self, node: NodeId, at_least_ms: u64) -> bool {
+        let heard_ms = self.evidence.nodes.get(&node).map_or(0, |facts| facts.heard_for_ms);
+        self.hears(node) && heard_ms >= at_least_ms
     }
 
     fn gateway_of(&self, path: &Path) -> Option<&'a Gateway> {
@@ -123,7 +148,7 @@ impl<'a> Judge<'a> {
                 let (state, for_ms) = self.state(node, probe);
                 state == Verdict::Up && for_ms >= at_least_ms
             };
-            self.hears(node) && !probes.is_empty() && probes.iter().all(up)
+            self.hears_for(node, at_least_ms) && !probes.is_empty() && probes.iter().all(up)
         };
         match self.gateway_of(path) {
             Some(owner) => all_up(owner.node) && !self.path_is_down(path),
@@ -153,7 +178,8 @@ impl<'a> Judge<'a> {
             return false;
         }
         let Some(owner) = self.gateway_of(path) else {
-            return at_least_ms == 0;
+            let unchanged = |node: &NodeId| self.keeps_its_word(path, *node, at_least_ms);
+            return at_least_ms == 0 || !path.observers.is_empty() && path.observers.iter().all(unchanged);
         };
         if !self.hears(owner.node) {
             return at_least_ms == 0 || self.silence_ms(owner.node).is_some_and(|ms| ms >= at_least_ms);
@@ -166,6 +192,29 @@ impl<'a> Judge<'a> {
         at_least_ms == 0 || self.required(&subject, owner.node).iter().any(waits)
     }
 
+    /// Whether what a node says of a path, or its silence, has not changed for at least this long.
+    fn keeps_its_word(&self, path: &Path, node: NodeId, at_least_ms: u64) -> bool {
+        if !self.hears(node) {
+            return self.silence_ms(node).is_some_and(|ms| ms >= at_least_ms);
+        }
+        let says: Vec<_> = self
+            .required(&Subject::Path(path.id.clone()), node)
+            .into_iter()
+            .map(|probe| self.state(node, probe))
+            .collect();
+        let held = |verdict| says.iter().any(|(state, for_ms)| *state == verdict && *for_ms >= at_least_ms);
+        let has = |verdict| says.iter().any(|(state, _)| *state == verdict);
+        if has(Verdict::Down) {
+            held(Verdict::Down)
+        } else if has(Verdict::Unknown) {
+            held(Verdict::Unknown)
+        } else {
+            !says.is_empty()
+                && says.iter().all(|(_, for_ms)| *for_ms >= at_least_ms)
+                && self.hears_for(node, at_least_ms)
+        }
+    }
+
     /// Whether every probe of the path that only warns has been freshly up for at least this long.
     pub fn nothing_warns(&self, path: &Path, at_least_ms: u64) -> bool {
         let subject = Subject::Path(path.id.clone());
@@ -173,7 +222,7 @@ impl<'a> Judge<'a> {
         self.policy.probes.iter().filter(warns).all(|probe| {
             probe.observers.iter().all(|node| {
                 let (state, for_ms) = self.state(*node, probe);
-                self.hears(*node) && state == Verdict::Up && for_ms >= at_least_ms
+                self.hears_for(*node, at_least_ms) && state == Verdict::Up && for_ms >= at_least_ms
             })
         })
     }

@@ -10,12 +10,15 @@ mod judge;
 mod routes;
 
 #[cfg(test)]
+pub(crate) mod ask;
+#[cfg(test)]
 mod tests;
 
 use crate::command::{Action, Intent, SlotEnding};
 use crate::evidence::Evidence;
 use crate::state::{ClusterState, Slot};
 use crate::time::LogMs;
+use std::collections::BTreeSet;
 
 /// Whether the evidence carries the intent; if not, which sentence does not hold.
 pub fn intent(state: &ClusterState, intent: &Intent, evidence: &Evidence, now: LogMs) -> Result<(), String> {
@@ -42,6 +45,35 @@ pub fn close_slot(
     evidence: &Evidence,
 ) -> Result<(), String> {
     instances::check_close(state, slot, ending, evidence)
+}
+
+/// The part of the evidence that the check of these actions looks at: it is what goes into the log with them.
+#[must_use]
+pub fn evidence_for<'a>(
+    state: &ClusterState,
+    evidence: &Evidence,
+    actions: impl IntoIterator<Item = &'a Action>,
+) -> Evidence {
+    let (mut routes, mut gateways) = (BTreeSet::new(), BTreeSet::new());
+    for action in actions {
+        match action {
+            Action::SetRoute { route, .. } => {
+                routes.insert(route.clone());
+            }
+            Action::Start { gateway, .. } => {
+                gateways.insert(gateway.clone());
+            }
+            // Another gateway must be running, and no route may be on this one that could go elsewhere.
+            Action::Stop { gateway, .. } => {
+                gateways.extend(state.policy.gateways.iter().map(|gateway| gateway.id.clone()));
+                let on_it = state.assignments.iter().filter(|(_, assignment)| {
+                    state.policy.path(&assignment.path).is_some_and(|p| p.gateway.as_ref() == Some(gateway))
+                });
+                routes.extend(on_it.map(|(route, _)| route.clone()));
+            }
+        }
+    }
+    evidence.restricted_to(&state.policy, &routes, &gateways)
 }
 
 /// Says what doesn't hold, if it doesn't.

@@ -3,11 +3,12 @@
 use super::judge::Judge;
 use super::require;
 use crate::command::{Cause, Outcome};
-use crate::evidence::Evidence;
+use crate::evidence::{Evidence, READ_STALENESS_MS, RouteFacts};
 use crate::ids::{PathId, RouteId};
 use crate::policy::{DriftAction, Path, Route, Target};
-use crate::state::{Assignment, ClusterState};
+use crate::state::{Assignment, ClusterState, OWN_INTENTS_REMEMBERED_MS, OwnIntent};
 use crate::time::LogMs;
+use std::collections::VecDeque;
 
 pub(super) struct Change<'a> {
     pub route: &'a RouteId,
@@ -95,6 +96,11 @@ impl<'a> Case<'a> {
                 require(self.route.drift == DriftAction::Repair, || {
                     "drift of this route is only reported".to_owned()
                 })?;
+                let seen = self.seen()?.target.as_ref().ok_or("the route does not exist")?;
+                let policy = self.judge.policy;
+                let ours =
+                    self.route.paths.iter().filter_map(|id| policy.path(id)).any(|p| p.target == *seen);
+                require(!ours, || format!("it points at {seen}, which is to be adopted"))?;
                 self.best_or_nothing_better()
             }
             Cause::Failover => {
@@ -114,7 +120,12 @@ impl<'a> Case<'a> {
             }
             Cause::Failback => self.failback(),
             Cause::Switchover => self.asked(self.state.overrides.switchovers.get(&self.route.id), "switched"),
-            Cause::Pin => self.asked(self.state.overrides.pins.get(&self.route.id), "pinned"),
+            Cause::Pin => {
+                self.asked(self.state.overrides.pins.get(&self.route.id), "pinned")?;
+                let failed = [Some(Cause::Failover), Some(Cause::UnknownGrace)];
+                let comes_back = self.assigned.is_some_and(|assigned| failed.contains(&assigned.cause));
+                if comes_back { self.has_proved_itself() } else { Ok(()) }
+            }
             Cause::Drain => self.drain(),
             Cause::PolicyChange => {
                 let stays = self.current().is_some_and(|path| {
@@ -128,7 +139,8 @@ impl<'a> Case<'a> {
                 require(self.route.drift == DriftAction::Repair, || {
                     "drift of this route is only reported".to_owned()
                 })?;
-                self.restores()
+                self.restores()?;
+                self.another_hand()
             }
             Cause::Reissue => {
                 self.ours()?;
@@ -149,6 +161,11 @@ impl<'a> Case<'a> {
             require(!held, || format!("an operator put the route on {}", from.id))?;
         }
         self.not_drained()?;
+        self.has_proved_itself()
+    }
+
+    /// The path has been `Up`, and nothing has warned of it, for as long as one that comes back must.
+    fn has_proved_itself(&self) -> Result<(), String> {
         let wait_ms = self.judge.policy.timing.failback_wait_ms(self.state.flaps(&self.route.id, self.now));
         let up = self.judge.path_is_up(self.to, wait_ms);
         require(up, || format!("path {} has not been Up for {wait_ms} ms", self.to.id))?;
@@ -159,7 +176,9 @@ impl<'a> Case<'a> {
 
     fn asked(&self, asked: Option<&PathId>, how: &str) -> Result<(), String> {
         self.moves()?;
-        require(asked == Some(&self.to.id), || format!("nobody {how} the route to {}", self.to.id))
+        require(asked == Some(&self.to.id), || format!("nobody {how} the route to {}", self.to.id))?;
+        self.not_drained()?;
+        require(self.judge.path_is_up(self.to, 0), || format!("path {} is not Up", self.to.id))
     }
 
     fn drain(&self) -> Result<(), String> {
@@ -175,21 +194,76 @@ impl<'a> Case<'a> {
         require(drained.is_none(), || format!("the gateway of {} is drained", self.to.id))
     }
 
+    /// What the provider showed of the route lately.
+    fn seen(&self) -> Result<&'a RouteFacts, String> {
+        let timing = &self.judge.policy.timing;
+        let limit_ms = 2 * timing.reconcile_interval_ms + timing.call_timeout_ms;
+        let facts = self.judge.evidence.routes.get(&self.route.id);
+        facts.filter(|facts| facts.age_ms <= limit_ms).ok_or_else(|| "nobody has read the route".to_owned())
+    }
+
+    fn own_calls(&self) -> Result<&'a VecDeque<OwnIntent>, String> {
+        self.assigned.map(|assigned| &assigned.own).ok_or_else(|| "the route has no assignment".to_owned())
+    }
+
+    fn is_recent(&self, own: &OwnIntent) -> bool {
+        self.now.since_ms(own.at) < OWN_INTENTS_REMEMBERED_MS
+    }
+
     /// It is our own call that is repeated or undone, and not another hand's change.
     fn ours(&self) -> Result<(), String> {
-        let own = self.assigned.map(|assigned| &assigned.own).ok_or("the route has no assignment")?;
-        let seen = self.judge.evidence.routes.get(&self.route.id).and_then(|facts| facts.target.as_ref());
+        let own = self.own_calls()?;
+        let seen = self.seen()?.target.as_ref();
         let repeated =
             own.back().is_some_and(|own| own.after == self.to.target && own.outcome != Some(Outcome::Done));
-        let stray = own.iter().any(|own| Some(&own.after) == seen && own.may_stray());
+        // A stray call lands once: each success in undoing it takes one of them away.
+        let strays = |from: usize| {
+            own.iter()
+                .skip(from)
+                .filter(|own| self.is_recent(own) && Some(&own.after) == seen && own.may_stray())
+        };
+        let undone = |from: usize| {
+            own.iter().skip(from).filter(|own| {
+                self.is_recent(own) && own.before.as_ref() == seen && own.outcome == Some(Outcome::Done)
+            })
+        };
+        let stray = (0..own.len()).any(|from| strays(from).count() > undone(from).count());
         require(repeated || stray, || "no call of ours on this route is in doubt".to_owned())
+    }
+
+    /// It was changed by another hand, after our own newest call, and has been left alone for long enough.
+    fn another_hand(&self) -> Result<(), String> {
+        let facts = self.seen()?;
+        let own = self.own_calls()?;
+        let timing = &self.judge.policy.timing;
+        if let Some(newest) = own.back() {
+            let call_ms = timing.dispatch_window_ms + timing.call_timeout_ms;
+            let lag_ms = if newest.before == facts.target { call_ms + READ_STALENESS_MS } else { 0 };
+            let since_ms = self.now.since_ms(newest.at);
+            require(since_ms > facts.age_ms.saturating_add(lag_ms), || {
+                "what was read may be older than our own newest call".to_owned()
+            })?;
+        }
+        let known = own.iter().any(|own| {
+            self.is_recent(own) && (Some(&own.after) == facts.target.as_ref() || own.before == facts.target)
+        });
+        let policy = self.judge.policy;
+        let working = self
+            .route
+            .paths
+            .iter()
+            .filter_map(|id| policy.path(id))
+            .any(|path| Some(&path.target) == facts.target.as_ref() && self.judge.path_is_up(path, 0));
+        require(known || !working || facts.target_for_ms >= timing.drift_grace_ms, || {
+            format!("it was moved by hand onto a path that is Up, {} ms ago", facts.target_for_ms)
+        })
     }
 
     /// The route goes back to where it is assigned.
     fn restores(&self) -> Result<(), String> {
         let assigned = self.assigned.ok_or("the route has no assignment")?;
         require(assigned.path == self.to.id, || format!("the route is assigned to {}", assigned.path))?;
-        let seen = self.judge.evidence.routes.get(&self.route.id).ok_or("nobody has read the route")?;
+        let seen = self.seen()?;
         require(seen.target.as_ref() != Some(&self.to.target), || {
             "the route points there already".to_owned()
         })?;

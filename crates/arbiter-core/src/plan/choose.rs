@@ -120,6 +120,10 @@ impl<'a> Chooser<'a> {
             return None;
         }
         let to = self.options.iter().find(|option| option.path.id == *asked)?;
+        if to.drained {
+            why.push(format!("{asked}, which an operator asked for ({cause}), is on a drained gateway"));
+            return None;
+        }
         if to.blocked || to.judgement.verdict != Verdict::Up {
             why.push(format!("{asked}, which an operator asked for ({cause}), is {}", to.judgement.verdict));
             return None;
@@ -129,9 +133,15 @@ impl<'a> Chooser<'a> {
             matches!(assignment.cause, Some(Cause::Failover | Cause::UnknownGrace))
         });
         let wait_ms = self.wait_ms();
-        if cause == Cause::Pin && failed_over && to.judgement.for_ms < wait_ms {
-            why.push(format!("{asked} is pinned and Up only for {}", HumanMs(to.judgement.for_ms)));
-            return None;
+        if cause == Cause::Pin && failed_over {
+            if to.judgement.for_ms < wait_ms {
+                why.push(format!("{asked} is pinned and Up only for {}", HumanMs(to.judgement.for_ms)));
+                return None;
+            }
+            if let Some(blocked) = self.warned(to, wait_ms) {
+                why.push(format!("{asked} is pinned, but not yet: {blocked}"));
+                return None;
+            }
         }
         let mut reasons = vec![format!("an operator asked for {asked}")];
         reasons.extend(says(to));
@@ -174,7 +184,10 @@ impl<'a> Chooser<'a> {
     }
 
     fn come_home(&self, here: &Candidate<'a>, why: &mut Vec<String>) -> Option<Choice> {
-        if self.asked().is_some_and(|(path, _)| *path == here.path.id) {
+        // Also a switchover that an unfulfilled pin hides: who asked for this path still wants it more than home.
+        let overrides = &self.situation.state.overrides;
+        let asked = [overrides.pins.get(&self.route.id), overrides.switchovers.get(&self.route.id)];
+        if asked.contains(&Some(&here.path.id)) {
             return None;
         }
         let wait_ms = self.wait_ms();

@@ -1,13 +1,13 @@
 //! Stop, wait for stopped (by force after a while), start, healthy: the remediation of a dead gateway.
 
 use super::{Plan, Situation, Wish};
-use crate::command::{Action, Cause, SlotEnding};
-use crate::evidence::{InstanceFacts, InstanceState, Verdict};
+use crate::command::{Action, Cause, Mode, SlotEnding};
+use crate::evidence::{InstanceFacts, InstanceState, READ_STALENESS_MS, Verdict};
 use crate::health::{Alarm, Code};
 use crate::ids::{Resource, RouteId};
 use crate::policy::Gateway;
 use crate::state::{Slot, StopEnd, stop_guards};
-use crate::time::HumanMs;
+use crate::time::{HumanMs, LogMs};
 use crate::verdict;
 
 /// Stops and starts come after all routes.
@@ -23,16 +23,29 @@ pub(super) fn plan(situation: &Situation<'_>, plan: &mut Plan) {
         }
         let Some(facts) = verdict::fresh_instance(&situation.state.policy, situation.evidence, gateway)
         else {
+            if plan.gateways.get(&gateway.id).is_some_and(|judgement| judgement.verdict == Verdict::Down) {
+                let why = "the provider has not said lately what its instance does";
+                plan.alarms.push(Alarm::new(Code::RemediationHeld, &gateway.id, why));
+            }
             continue;
         };
         if facts.state == InstanceState::Stopped
             && situation.state.start_is_owed(&gateway.instance, situation.now)
         {
-            start(situation, gateway, vec!["found stopped within an hour of our last stop".to_owned()], plan);
+            if shown_since_start(situation, gateway, facts) {
+                let why = "found stopped within an hour of our last stop".to_owned();
+                start(situation, gateway, vec![why], plan);
+            }
         } else {
             begin(situation, gateway, facts, plan);
         }
     }
+}
+
+/// Whether the provider said this after our newest start could have shown.
+fn shown_since_start(situation: &Situation<'_>, gateway: &Gateway, facts: &InstanceFacts) -> bool {
+    let last = situation.state.instances.get(&gateway.instance).and_then(|record| record.last_start);
+    last.is_none_or(|at| situation.now.since_ms(at) > facts.age_ms.saturating_add(READ_STALENESS_MS))
 }
 
 fn busy(situation: &Situation<'_>, gateway: &Gateway) -> bool {
@@ -84,13 +97,11 @@ fn hindrance(
     if facts.state != InstanceState::Running {
         return Some(format!("the provider says {}", facts.state));
     }
-    if !facts.has_elastic_ip {
-        return Some(
-            "it has no Elastic IP: its address would change and the tunnel never come back".to_owned(),
-        );
+    if let Some(why) = unfit(facts) {
+        return Some(why);
     }
-    if let Some(group) = &facts.auto_scaling_group {
-        return Some(format!("it belongs to the Auto Scaling group {group}: a stop would get it terminated"));
+    if verdict::can_be_seen(policy, situation.evidence, gateway) {
+        return Some("its host announced its end, but it can still be seen".to_owned());
     }
     let mut others = policy.gateways.iter().filter(|other| other.id != gateway.id).peekable();
     let alone = others.peek().is_none();
@@ -112,12 +123,23 @@ fn hindrance(
     if let Some(route) = held_route(situation, gateway, plan) {
         return Some(format!("route {route} is still on it and could go elsewhere"));
     }
-    if let Some(refusal) = state.halted(situation.now) {
+    // While observing, what would be done becomes advice.
+    if let Some(refusal) = state.halted(situation.now).filter(|_| state.overrides.mode != Mode::Observe) {
         return Some(refusal.to_string());
     }
     stop_guards(state, &gateway.id, &gateway.instance, Cause::Remediate, situation.now)
         .err()
         .map(|r| r.to_string())
+}
+
+/// Why this instance would not survive a stop.
+fn unfit(facts: &InstanceFacts) -> Option<String> {
+    if !facts.has_elastic_ip {
+        let why = "it has no Elastic IP: its address would change and the tunnel never come back";
+        return Some(why.to_owned());
+    }
+    let group = facts.auto_scaling_group.as_ref()?;
+    Some(format!("it belongs to the Auto Scaling group {group}: a stop would get it terminated"))
 }
 
 /// A route that is still on this gateway although another of its paths is not `Down`.
@@ -145,6 +167,13 @@ fn start(situation: &Situation<'_>, gateway: &Gateway, reasons: Vec<String>, pla
     if busy(situation, gateway) || situation.state.unsettled_on(&resource).next().is_some() {
         return;
     }
+    // Nothing but the API's patience limits how often we ask: it may lack capacity for an hour.
+    if let Some(record) = situation.state.instances.get(&gateway.instance)
+        && let Some(last) = record.last_start
+        && situation.now.since_ms(last) < start_wait_ms(record.start_tries)
+    {
+        return;
+    }
     let action = Action::Start { gateway: gateway.id.clone(), instance: gateway.instance.clone() };
     plan.wishes.push(Wish { action, cause: Cause::StartOwed, reasons, importance: IMPORTANCE });
 }
@@ -169,93 +198,127 @@ fn carry_on(situation: &Situation<'_>, slot: &Slot, plan: &mut Plan) {
         interface: String::new(),
         remediate: false,
     });
-    let facts = verdict::fresh_instance(&state.policy, situation.evidence, &gateway);
+    let facts = current.and_then(|it| verdict::fresh_instance(&state.policy, situation.evidence, it));
     if facts.is_some_and(|facts| verdict::is_gone(&state.policy, facts)) {
         plan.close = Some((slot.gateway.clone(), SlotEnding::Gone));
         return;
     }
-    let observed = facts.map(|facts| facts.state);
-    let since_stop_ms = situation.now.since_ms(ended);
-    let force_after_ms = state.policy.remediation.force_stop_after_ms;
-    match slot.start_acked {
-        Some(acked) => await_health(situation, slot, &gateway, acked, observed, current.is_some(), plan),
-        None => match (observed, end) {
-            (Some(InstanceState::Stopped), _) => {
-                start(situation, &gateway, vec!["stopped by us".to_owned()], plan);
-            }
-            // Nothing happened, or nobody can look any more: a start is harmless, and ends the slot properly.
-            (Some(InstanceState::Running), StopEnd::DidNotHappen) | (None, StopEnd::DidNotHappen) => {
-                start(situation, &gateway, vec!["the stop did not happen".to_owned()], plan);
-            }
-            (None, _) if current.is_none() && since_stop_ms >= force_after_ms => {
-                start(situation, &gateway, vec!["no longer of the policy".to_owned()], plan);
-            }
-            (Some(InstanceState::Running), StopEnd::Unanswered) if since_stop_ms >= force_after_ms => {
-                start(situation, &gateway, vec!["the unanswered stop did not happen".to_owned()], plan);
-            }
-            (Some(InstanceState::Stopping), _) | (Some(InstanceState::Running), StopEnd::Acknowledged)
-                if situation.now.since_ms(slot.stop.1) >= force_after_ms =>
-            {
-                force(situation, slot, &gateway, plan);
-            }
-            _ => {}
-        },
+    match (current, slot.start_acked) {
+        (None, _) => forsaken(situation, slot, &gateway, plan),
+        (Some(gateway), Some(acked)) => await_health(situation, slot, gateway, acked, plan),
+        (Some(gateway), None) => await_stop(situation, slot, gateway, (end, ended), facts, plan),
     }
 }
 
+/// The policy dropped it: nobody can look at it any more, but what we stopped is started all the same.
+fn forsaken(situation: &Situation<'_>, slot: &Slot, gateway: &Gateway, plan: &mut Plan) {
+    let limits = &situation.state.policy.remediation;
+    let waited_ms = situation.now.since_ms(slot.stop.1);
+    let did_not_happen = slot.stop_end.is_some_and(|(end, _)| end == StopEnd::DidNotHappen);
+    if slot.start_acked.is_some() {
+        if unanswered_grace_ms(situation, slot) == 0 {
+            plan.close = Some((slot.gateway.clone(), SlotEnding::Healthy));
+        }
+    } else if slot.start.is_some() && waited_ms >= limits.start_owed_for_ms {
+        // It can't be started: most likely it was terminated when it was dropped.
+        plan.close = Some((slot.gateway.clone(), SlotEnding::Gone));
+    } else if did_not_happen || waited_ms >= limits.force_stop_after_ms {
+        start(situation, gateway, vec!["no longer of the policy".to_owned()], plan);
+    }
+}
+
+/// How much longer the slot stays open because a stop without an answer may still land.
+fn unanswered_grace_ms(situation: &Situation<'_>, slot: &Slot) -> u64 {
+    let grace_ms = situation.state.policy.remediation.force_stop_after_ms;
+    match slot.stop_end {
+        Some((StopEnd::Unanswered, ended)) => grace_ms.saturating_sub(situation.now.since_ms(ended)),
+        _ => 0,
+    }
+}
+
+/// Not started yet: what became of the stop?
+fn await_stop(
+    situation: &Situation<'_>,
+    slot: &Slot,
+    gateway: &Gateway,
+    (end, ended): (StopEnd, LogMs),
+    facts: Option<&InstanceFacts>,
+    plan: &mut Plan,
+) {
+    let limit_ms = situation.state.policy.remediation.force_stop_after_ms;
+    let over = situation.now.since_ms(ended) >= limit_ms;
+    let mut start = |why: &str| start(situation, gateway, vec![why.to_owned()], plan);
+    match (facts.map(|facts| facts.state), end) {
+        (Some(InstanceState::Stopped), _) => start("stopped by us"),
+        // A start is harmless where nothing was stopped, and ends the slot properly.
+        (Some(InstanceState::Running) | None, StopEnd::DidNotHappen) => start("the stop did not happen"),
+        (Some(InstanceState::Running), StopEnd::Unanswered) if over => {
+            start("the unanswered stop did not happen");
+        }
+        // It was acknowledged and still runs: somebody else has started it, or the stop came to nothing.
+        (Some(InstanceState::Running), StopEnd::Acknowledged) if over => {
+            start("it runs although it was stopped")
+        }
+        (Some(InstanceState::Stopping), _) if situation.now.since_ms(slot.stop.1) >= limit_ms => {
+            force(situation, slot, gateway, plan);
+        }
+        _ => {}
+    }
+}
+
+/// The stop hangs: it is repeated by force, unless the gateway lives or an operator is at work.
 fn force(situation: &Situation<'_>, slot: &Slot, gateway: &Gateway, plan: &mut Plan) {
+    let state = situation.state;
     let waited = HumanMs(situation.now.since_ms(slot.stop.1));
-    let seen_up = plan.gateways.get(&gateway.id).is_some_and(|judgement| judgement.verdict == Verdict::Up);
-    let halted = situation.state.halted(situation.now).is_some();
-    if seen_up {
-        start(situation, gateway, vec!["it is seen up again".to_owned()], plan);
-    } else if !halted {
+    let forbidden = !state.policy.remediation.enabled || !gateway.remediate;
+    let seen = verdict::can_be_seen(&state.policy, situation.evidence, gateway);
+    let halted = state.halted(situation.now).is_some();
+    let held = stop_guards(state, &gateway.id, &gateway.instance, Cause::ForceStop, situation.now).is_err();
+    if !(forbidden || seen || halted || held) {
         let reasons = vec![format!("the stop hangs for {waited}")];
         plan.wishes.push(stop(gateway, true, Cause::ForceStop, reasons));
     }
 }
 
 /// Started: the slot closes by health, or as failed when the attempts are used up.
-fn await_health(
-    situation: &Situation<'_>,
-    slot: &Slot,
-    gateway: &Gateway,
-    acked: crate::time::LogMs,
-    observed: Option<InstanceState>,
-    in_policy: bool,
-    plan: &mut Plan,
-) {
+fn await_health(situation: &Situation<'_>, slot: &Slot, gateway: &Gateway, acked: LogMs, plan: &mut Plan) {
     let state = situation.state;
-    let judgement = plan.gateways.get(&gateway.id).cloned();
-    let up = judgement.as_ref().is_some_and(|judgement| judgement.verdict == Verdict::Up);
-    if up || !in_policy {
+    if unanswered_grace_ms(situation, slot) > 0 {
+        return;
+    }
+    let Some(judgement) = plan.gateways.get(&gateway.id).cloned() else { return };
+    if judgement.verdict == Verdict::Up {
         plan.close = Some((slot.gateway.clone(), SlotEnding::Healthy));
         return;
     }
-    let waited_ms = situation.now.since_ms(acked);
-    if waited_ms < state.policy.remediation.boot_grace_ms {
+    let Some(facts) = verdict::fresh_instance(&state.policy, situation.evidence, gateway) else { return };
+    if facts.state == InstanceState::Stopped && shown_since_start(situation, gateway, facts) {
+        // Somebody stopped it again, or it never started.
+        start(situation, gateway, vec!["found stopped again".to_owned()], plan);
         return;
     }
-    match observed {
-        // Somebody stopped it again, or it never started.
-        Some(InstanceState::Stopped) => {
-            start(situation, gateway, vec!["found stopped again".to_owned()], plan)
-        }
-        Some(InstanceState::Running) => {
-            let facts = verdict::fresh_instance(&state.policy, situation.evidence, gateway);
-            if state.gives_up(slot, situation.now) {
-                plan.close = Some((slot.gateway.clone(), SlotEnding::Failed));
-                return;
-            }
-            let hindered = facts.is_none_or(|facts| hindrance(situation, gateway, facts, plan).is_some());
-            let after_ms = state.policy.remediation.remediate_after_ms;
-            let down = judgement.filter(|j| j.verdict == Verdict::Down && j.for_ms >= after_ms);
-            if let Some(judgement) = down.filter(|_| !hindered) {
-                plan.wishes.push(stop(gateway, false, Cause::Remediate, judgement.reasons));
-            }
-        }
-        _ => {}
+    let limits = &state.policy.remediation;
+    if situation.now.since_ms(acked) < limits.boot_grace_ms || facts.state != InstanceState::Running {
+        return;
     }
+    let why = hindrance(situation, gateway, facts, plan);
+    let held = |why: &str| Alarm::new(Code::RemediationHeld, &gateway.id, why);
+    if state.gives_up(slot, situation.now) || unfit(facts).is_some() {
+        let why = why.unwrap_or_default();
+        plan.alarms.push(held(&format!("stopped and started in vain; no further attempt: {why}")));
+        plan.close = Some((slot.gateway.clone(), SlotEnding::Failed));
+    } else if let Some(why) = why {
+        plan.alarms.push(held(&why));
+    } else if judgement.verdict == Verdict::Down && judgement.for_ms >= limits.remediate_after_ms {
+        plan.wishes.push(stop(gateway, false, Cause::Remediate, judgement.reasons));
+    }
+}
+
+/// How long to wait before a start is asked for again: it doubles with each that was not acknowledged.
+fn start_wait_ms(tries: u32) -> u64 {
+    const FIRST_MS: u64 = 5_000;
+    const LONGEST_MS: u64 = 60_000;
+    (FIRST_MS << tries.saturating_sub(1).min(8)).min(LONGEST_MS)
 }
 
 fn stage(slot: &Slot) -> &'static str {

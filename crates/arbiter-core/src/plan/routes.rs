@@ -3,18 +3,20 @@
 use super::choose::{Choice, Chooser};
 use super::{Adoption, Plan, RouteView, Situation, Wish};
 use crate::command::{Action, Cause, Mode, Outcome};
-use crate::evidence::{RouteFacts, Verdict};
+use crate::evidence::{READ_STALENESS_MS, RouteFacts, Verdict};
 use crate::health::{Alarm, Code};
 use crate::ids::{PathId, Resource};
-use crate::policy::{DriftAction, Path, Route, Target};
-use crate::state::Assignment;
-use crate::time::HumanMs;
+use crate::policy::{DriftAction, Path, Route, Target, Timing};
+use crate::state::{Assignment, OWN_INTENTS_REMEMBERED_MS, OwnIntent};
+use crate::time::{HumanMs, LogMs};
 
 /// The first wait before a failed call is issued again; it doubles up to the reconcile interval.
 const REISSUE_WAIT_MS: u64 = 250;
 
 pub(super) fn plan(situation: &Situation<'_>, route: &Route, plan: &mut Plan) {
     let facts = situation.evidence.routes.get(&route.id);
+    let limit_ms = situation.state.policy.timing.observation_stale_after_ms();
+    let read = facts.filter(|facts| facts.age_ms <= limit_ms);
     let assignment = situation.state.assignments.get(&route.id);
     plan.routes.insert(
         route.id.clone(),
@@ -26,7 +28,7 @@ pub(super) fn plan(situation: &Situation<'_>, route: &Route, plan: &mut Plan) {
             why: Vec::new(),
         },
     );
-    let mut case = Case { situation, route, facts, plan };
+    let mut case = Case { situation, route, facts, read, plan };
     case.provider_alarms();
     match assignment {
         None => case.unassigned(),
@@ -37,7 +39,10 @@ pub(super) fn plan(situation: &Situation<'_>, route: &Route, plan: &mut Plan) {
 struct Case<'a, 'p> {
     situation: &'a Situation<'a>,
     route: &'a Route,
+    /// What the provider last showed, however long ago.
     facts: Option<&'a RouteFacts>,
+    /// The same, if it is young enough to be evidence.
+    read: Option<&'a RouteFacts>,
     plan: &'p mut Plan,
 }
 
@@ -59,7 +64,7 @@ impl Case<'_, '_> {
     }
 
     fn provider_alarms(&mut self) {
-        match self.facts {
+        match self.read {
             None => self.alarm(Code::RouteUnread, format!("{} {}", self.route.table, self.route.destination)),
             Some(facts) => {
                 if facts.target.is_none() {
@@ -79,7 +84,7 @@ impl Case<'_, '_> {
 
     /// No assignment yet: what is seen is adopted if it is one of ours; if not, it is drift.
     fn unassigned(&mut self) {
-        let Some(target) = self.facts.and_then(|facts| facts.target.as_ref()) else { return };
+        let Some(target) = self.read.and_then(|facts| facts.target.as_ref()) else { return };
         let policy = &self.situation.state.policy;
         if let Some(path) = policy.path_by_target(self.route, target) {
             let reason = format!("it was found pointing at {target}");
@@ -115,7 +120,7 @@ impl Case<'_, '_> {
         }
         let choice = Chooser::new(self.situation, self.plan, self.route).choose(&assignment.path);
         match choice {
-            Choice::Move { to, cause, reasons } => self.moves(&to, cause, reasons),
+            Choice::Move { to, cause, reasons } => self.moves(assignment, &to, cause, reasons),
             Choice::Stay(why) => {
                 self.why(why);
                 self.standing(assignment);
@@ -126,7 +131,7 @@ impl Case<'_, '_> {
 
     /// While observing, what others do is the assignment: so that the advice is about the network as it is.
     fn follow_while_observing(&mut self, assignment: &Assignment) -> bool {
-        let seen = self.facts.and_then(|facts| facts.target.as_ref());
+        let seen = self.read.and_then(|facts| facts.target.as_ref());
         let Some(seen) = seen.filter(|seen| **seen != assignment.target) else { return false };
         if self.situation.state.overrides.mode != Mode::Observe {
             return false;
@@ -138,12 +143,15 @@ impl Case<'_, '_> {
         true
     }
 
-    fn moves(&mut self, to: &PathId, cause: Cause, reasons: Vec<String>) {
+    fn moves(&mut self, assignment: &Assignment, to: &PathId, cause: Cause, reasons: Vec<String>) {
         self.wants(to);
         self.why(reasons.iter().cloned());
         if let Some(until) = self.situation.state.frozen_until(&self.route.id, self.situation.now) {
             let left = HumanMs(until.since_ms(self.situation.now));
             self.alarm(Code::Frozen, format!("it would go to {to} ({cause}); it thaws in {left}"));
+            // It stays, but it stays where it was agreed to be.
+            self.standing(assignment);
+            self.keep(assignment);
             return;
         }
         self.wish(to, cause, reasons);
@@ -151,8 +159,11 @@ impl Case<'_, '_> {
 
     /// Alarms of a route that stays.
     fn standing(&mut self, assignment: &Assignment) {
-        let verdict = self.plan.paths.get(&assignment.path).map(|judgement| judgement.verdict);
+        let ours = self.route.paths.contains(&assignment.path);
+        let verdict =
+            self.plan.paths.get(&assignment.path).filter(|_| ours).map(|judgement| judgement.verdict);
         match verdict {
+            None => self.alarm(Code::NoBetterPath, format!("{} is none of its paths now", assignment.path)),
             Some(Verdict::Down) => self.alarm(Code::NoBetterPath, assignment.path.to_string()),
             Some(Verdict::Unknown) => self.alarm(Code::PathUnknown, assignment.path.to_string()),
             _ => {}
@@ -171,22 +182,22 @@ impl Case<'_, '_> {
             self.wish(&path.id, Cause::PolicyChange, vec![reason]);
             return;
         }
-        let Some(facts) = self.facts else { return };
+        let Some(facts) = self.read else { return };
         let Some(seen) = facts.target.clone() else { return };
         if seen == path.target {
             return;
         }
+        let now = self.situation.now;
         let works = self.plan.paths.get(&path.id).is_some_and(|judgement| judgement.verdict != Verdict::Down);
         let last = assignment.own.back().filter(|own| own.after == path.target);
         let unacknowledged = last.is_some_and(|own| own.outcome != Some(Outcome::Done));
-        let stray = assignment.own.iter().any(|own| own.after == seen && own.may_stray());
         if let Some(Outcome::Failed { code, message }) = last.and_then(|own| own.outcome.as_ref()) {
             self.alarm(Code::CallFailed, format!("{code}: {message}"));
         }
-        if unacknowledged || stray {
+        if unacknowledged || strayed(assignment, &seen, now) {
             let wait_ms =
                 reissue_wait_ms(assignment, &path.target, state.policy.timing.reconcile_interval_ms);
-            let since_ms = last.map_or(u64::MAX, |own| self.situation.now.since_ms(own.at));
+            let since_ms = last.map_or(u64::MAX, |own| now.since_ms(own.at));
             if works && since_ms >= wait_ms {
                 let what = if unacknowledged {
                     "our own call was not acknowledged"
@@ -195,6 +206,10 @@ impl Case<'_, '_> {
                 };
                 self.wish(&path.id, Cause::Reissue, vec![format!("it points at {seen}: {what}")]);
             }
+            return;
+        }
+        if read_too_early(assignment, facts, &seen, &state.policy.timing, now) {
+            self.why(["the newest read may be older than our own call".to_owned()]);
             return;
         }
         self.drifted(assignment, &path, &seen, facts, works);
@@ -223,7 +238,8 @@ impl Case<'_, '_> {
             self.alarm(Code::DriftWar, format!("{detail}; repaired {repairs} times lately"));
             return;
         }
-        let ours = assignment.own.iter().any(|own| own.after == *seen || own.before.as_ref() == Some(seen));
+        let ours = recent(assignment, self.situation.now)
+            .any(|own| own.after == *seen || own.before.as_ref() == Some(seen));
         let onto = state.policy.path_by_target(self.route, seen);
         let up =
             onto.and_then(|path| self.plan.paths.get(&path.id)).is_some_and(|j| j.verdict == Verdict::Up);
@@ -243,6 +259,17 @@ impl Case<'_, '_> {
         let state = self.situation.state;
         let Some(path) = state.policy.path(to) else { return };
         let resource = Resource::Route(self.route.id.clone());
+        // Paused or new: nothing is asked for. While observing, a wish becomes advice.
+        if let Some(refusal) =
+            state.halted(self.situation.now).filter(|_| state.overrides.mode != Mode::Observe)
+        {
+            self.why([refusal.to_string()]);
+            return;
+        }
+        if path.gateway.as_ref().is_some_and(|gateway| state.is_blocked(gateway)) {
+            self.why([format!("the gateway of {to} is being stopped and started")]);
+            return;
+        }
         if self.situation.in_flight.contains(&resource) {
             return;
         }
@@ -268,6 +295,44 @@ impl Case<'_, '_> {
         }
         self.plan.wishes.push(Wish { action, cause, reasons, importance: self.route.importance });
     }
+}
+
+/// Our own intents of the last ten minutes.
+fn recent(assignment: &Assignment, now: LogMs) -> impl DoubleEndedIterator<Item = &OwnIntent> {
+    assignment.own.iter().filter(move |own| now.since_ms(own.at) < OWN_INTENTS_REMEMBERED_MS)
+}
+
+/// Whether the route may point at `seen` by a late call of our own. Each such call can land only once: what we have
+/// put back from there since, with success, another hand must have moved there again.
+fn strayed(assignment: &Assignment, seen: &Target, now: LogMs) -> bool {
+    let mut put_back = 0_usize;
+    for own in recent(assignment, now).rev() {
+        if own.before.as_ref() == Some(seen) && own.outcome == Some(Outcome::Done) {
+            put_back += 1;
+        }
+        if own.after == *seen && own.may_stray() {
+            if put_back == 0 {
+                return true;
+            }
+            put_back -= 1;
+        }
+    }
+    false
+}
+
+/// Whether the read may show the world of before our own newest call, so that it proves no other hand.
+fn read_too_early(
+    assignment: &Assignment,
+    facts: &RouteFacts,
+    seen: &Target,
+    timing: &Timing,
+    now: LogMs,
+) -> bool {
+    let Some(own) = assignment.own.back() else { return false };
+    let shows_before = own.before.as_ref() == Some(seen);
+    let lag_ms =
+        if shows_before { timing.dispatch_window_ms + timing.call_timeout_ms + READ_STALENESS_MS } else { 0 };
+    now.since_ms(own.at) <= facts.age_ms.saturating_add(lag_ms)
 }
 
 /// How long to wait before a call that did not succeed is issued again: it doubles with each in a row.

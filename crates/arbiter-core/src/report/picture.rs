@@ -3,6 +3,7 @@
 use super::{Echo, Parcel, Report, ReportedProbe};
 use crate::evidence::{Ending, NodeFacts, ProbeFact};
 use crate::ids::{NodeId, ProbeId};
+use crate::policy::Timing;
 use crate::time::{MonoMs, UnixMs};
 use std::collections::BTreeMap;
 
@@ -48,13 +49,23 @@ pub struct Picture {
     seq: u64,
     own: Report,
     held: BTreeMap<NodeId, Report>,
+    /// The stamp of our own since which each node's reports have come without a gap.
+    unbroken: BTreeMap<NodeId, MonoMs>,
+    stale_after_ms: u64,
 }
 
 impl Picture {
     /// An empty picture of a process that starts now. `boot` must differ from that of any earlier run.
     pub fn new(me: NodeId, boot: u64, now: MonoMs) -> Self {
         let own = Report { node: me, boot, stamp: now, ..Report::default() };
-        Self { me, boot, started: now, seq: 0, own, held: BTreeMap::new() }
+        let stale_after_ms = Timing::default().report_stale_after_ms;
+        let (held, unbroken) = (BTreeMap::new(), BTreeMap::new());
+        Self { me, boot, started: now, seq: 0, own, held, unbroken, stale_after_ms }
+    }
+
+    /// Follows the policy in what counts as a gap between two reports.
+    pub const fn set_stale_after(&mut self, stale_after_ms: u64) {
+        self.stale_after_ms = stale_after_ms;
     }
 
     /// Writes this node's next report.
@@ -100,6 +111,9 @@ impl Picture {
             return Change::Nothing;
         }
         let Some(held) = self.held.get(&report.node) else {
+            if let Some(since) = self.my_echo(&report) {
+                self.unbroken.insert(report.node, since);
+            }
             self.held.insert(report.node, report);
             return Change::Transition;
         };
@@ -114,6 +128,16 @@ impl Picture {
             return Change::Nothing;
         }
         let changed = says_otherwise(held, &report);
+        // Our stamps that come back lie at least as far apart as the reports were silent in between.
+        let gap = match (self.my_echo(held), self.my_echo(&report)) {
+            (Some(before), Some(after)) => after.since_ms(before) > self.stale_after_ms,
+            _ => true,
+        };
+        if (gap || held.boot != report.boot || held.ending == Ending::Host)
+            && let Some(since) = self.my_echo(&report)
+        {
+            self.unbroken.insert(report.node, since);
+        }
         self.held.insert(report.node, report);
         if changed { Change::Transition } else { Change::Refreshed }
     }
@@ -129,6 +153,14 @@ impl Picture {
             return Some(0);
         }
         self.my_echo(self.held.get(&node)?).map(|stamp| now.since_ms(stamp))
+    }
+
+    /// For how long a node's reports have come without a gap; zero while none echoes this run of ours.
+    pub fn heard_for_ms(&self, node: NodeId, now: MonoMs) -> u64 {
+        if node == self.me {
+            return self.listening_ms(now);
+        }
+        self.unbroken.get(&node).map_or(0, |since| now.since_ms(*since))
     }
 
     /// How long this process has been listening.
@@ -159,6 +191,7 @@ impl Picture {
     /// Forgets nodes that are no longer of the cluster.
     pub fn retain(&mut self, keep: impl Fn(NodeId) -> bool) {
         self.held.retain(|node, _| keep(*node));
+        self.unbroken.retain(|node, _| keep(*node));
     }
 
     /// What the rules need of every node.
@@ -170,6 +203,7 @@ impl Picture {
                 .map(|(id, probe)| (id.clone(), ProbeFact { state: probe.state, for_ms: probe.for_ms }));
             NodeFacts {
                 age_ms: self.age_ms(report.node, now),
+                heard_for_ms: self.heard_for_ms(report.node, now),
                 ending: report.ending,
                 probes: probes.collect(),
             }
@@ -276,6 +310,22 @@ mod tests {
         speak(&mut reborn, &mut a, 6);
         speak(&mut c, &mut a, 7);
         assert_eq!(a.report(B).map(|report| report.boot), Some(777));
+    }
+
+    #[test]
+    fn a_gap_between_two_reports_is_remembered_after_it_has_ended() {
+        proves("report.age-by-echo");
+        let (mut a, mut b) = (picture(A, 0), picture(B, 0));
+        for at in (0..=2_000).step_by(100) {
+            speak(&mut a, &mut b, at);
+            speak(&mut b, &mut a, at + 10);
+        }
+        assert_eq!(a.heard_for_ms(B, MonoMs(2_100)), 2_100);
+        speak(&mut a, &mut b, 2_301);
+        speak(&mut b, &mut a, 2_310);
+        assert_eq!(a.heard_for_ms(B, MonoMs(2_400)), 99, "B was stale for a moment");
+        assert_eq!(a.heard_for_ms(A, MonoMs(2_400)), 2_400);
+        assert_eq!(a.heard_for_ms(C, MonoMs(2_400)), 0);
     }
 
     #[test]

@@ -3,7 +3,8 @@
 use crate::command::{Action, Cause, Mode, Operation, Outcome, Refusal, SlotEnding};
 use crate::evidence::Evidence;
 use crate::ids::{
-    ClusterId, Epoch, GatewayId, Incarnation, IntentId, LogIndex, NodeId, PathId, PolicyVersion, RouteId,
+    ClusterId, Epoch, GatewayId, Incarnation, IntentId, LogIndex, NodeId, PathId, PolicyVersion, Resource,
+    RouteId,
 };
 use crate::policy::Target;
 use crate::time::{LogMs, UnixMs};
@@ -69,8 +70,11 @@ pub enum Event {
         action: Action,
         /// The rule.
         cause: Cause,
-        /// Why not.
+        /// Why not, the first time.
         refusal: Refusal,
+        /// How often the same was refused again since, with nothing else happening to the resource.
+        #[serde(default)]
+        again: u32,
     },
     /// A call ended.
     Ended {
@@ -167,8 +171,57 @@ pub enum Event {
     },
 }
 
+impl Event {
+    /// The resource that it is about, if it is about one.
+    pub fn resource(&self) -> Option<Resource> {
+        match self {
+            Self::Intended { action, .. }
+            | Self::Refused { action, .. }
+            | Self::Ended { action, .. }
+            | Self::Settled { action, .. }
+            | Self::Advised { action, .. } => Some(action.resource()),
+            Self::Adopted { route, .. } | Self::DriftSeen { route, .. } => {
+                Some(Resource::Route(route.clone()))
+            }
+            _ => None,
+        }
+    }
+
+    /// Whether both are refusals of the same wish for the same kind of reason (its numbers may differ).
+    fn is_refused_again(&self, newer: &Self) -> bool {
+        match (self, newer) {
+            (
+                Self::Refused { action: a, cause: c, refusal: r, .. },
+                Self::Refused { action: b, cause: d, refusal: s, .. },
+            ) => a == b && c == d && std::mem::discriminant(r) == std::mem::discriminant(s),
+            _ => false,
+        }
+    }
+}
+
+/// How far back a refusal looks for the same one before it.
+const LOOK_BACK: usize = 100;
+
+/// A leader that keeps asking for what is refused must not push everything else out of the history: the same
+/// refusal again is only counted.
+fn counted(history: &mut VecDeque<Arc<Entry>>, event: &Event) -> bool {
+    if !matches!(event, Event::Refused { .. }) {
+        return false;
+    }
+    let resource = event.resource();
+    let last = history.iter_mut().rev().take(LOOK_BACK).find(|old| old.event.resource() == resource);
+    let Some(last) = last.filter(|last| last.event.is_refused_again(event)) else { return false };
+    if let Event::Refused { again, .. } = &mut Arc::make_mut(last).event {
+        *again = again.saturating_add(1);
+    }
+    true
+}
+
 /// Adds an event, drops what is over the bounds.
 pub(super) fn push(history: &mut VecDeque<Arc<Entry>>, entry: Entry) {
+    if counted(history, &entry.event) {
+        return;
+    }
     if history.len() >= HISTORY_LIMIT {
         history.pop_front();
     }

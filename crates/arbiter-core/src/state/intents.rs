@@ -8,7 +8,7 @@ use super::remediation::{start_guards, stop_guards};
 use super::{Assignment, ClusterState, Event, OWN_INTENTS_REMEMBERED_MS, OwnIntent, Unsettled};
 use crate::check;
 use crate::command::{
-    Action, Applied, Cause, EntryId, Intent, IntentBatch, Note, Outcome, Refusal, SlotEnding,
+    Action, Applied, Cause, EntryId, Intent, IntentBatch, Mode, Note, Outcome, Refusal, SlotEnding,
 };
 use crate::evidence::Evidence;
 use crate::ids::{GatewayId, IntentId, PathId, RouteId};
@@ -26,17 +26,24 @@ type Answer = Result<Applied, Refusal>;
 
 impl ClusterState {
     pub(super) fn apply_intents(&mut self, at: EntryId, wall_ms: UnixMs, batch: &IntentBatch) -> Answer {
+        // An id is used up by its first entry, whatever becomes of that.
+        let used = batch.intents.iter().map(|intent| intent.id).filter(|id| id.epoch == self.office.epoch);
+        let (before, last) = (self.office.last_intent, used.map(|id| id.number).max().unwrap_or(0));
         if batch.policy_version != self.policy_version {
+            self.office.last_intent = before.max(last);
             let (named, current) = (batch.policy_version, self.policy_version);
             return Err(Refusal::StalePolicy { named, current });
         }
         if batch.intents.len() > BATCH_LIMIT {
+            self.office.last_intent = before.max(last);
             return Err(Refusal::Other(format!("a batch holds at most {BATCH_LIMIT} intents")));
         }
         let mut answers = Vec::with_capacity(batch.intents.len());
         for intent in &batch.intents {
             let answer = self.may_accept(intent, &batch.evidence);
-            self.office.last_intent = self.office.last_intent.max(intent.id.number);
+            if intent.id.epoch == self.office.epoch {
+                self.office.last_intent = self.office.last_intent.max(intent.id.number);
+            }
             match &answer {
                 Ok(()) => self.accept(at, wall_ms, intent, &batch.evidence),
                 Err(refusal) => self.remember(
@@ -47,6 +54,7 @@ impl ClusterState {
                         action: intent.action.clone(),
                         cause: intent.cause,
                         refusal: refusal.clone(),
+                        again: 0,
                     },
                 ),
             }
@@ -70,9 +78,9 @@ impl ClusterState {
             }
         }
         match &intent.action {
-            Action::SetRoute { route, .. } => {
+            Action::SetRoute { route, path, .. } => {
                 self.halted(now).map_or(Ok(()), Err)?;
-                self.route_guards(route, intent.cause, now)?;
+                self.route_guards(route, path, intent.cause, now)?;
             }
             Action::Stop { gateway, instance, .. } => {
                 self.halted(now).map_or(Ok(()), Err)?;
@@ -84,10 +92,9 @@ impl ClusterState {
         check::intent(self, intent, evidence, now).map_err(Refusal::Unsupported)
     }
 
-    fn route_guards(&self, route: &RouteId, cause: Cause, now: LogMs) -> Result<(), Refusal> {
+    fn route_guards(&self, route: &RouteId, path: &PathId, cause: Cause, now: LogMs) -> Result<(), Refusal> {
+        let stays = self.assignments.get(route).is_some_and(|assignment| assignment.path == *path);
         match cause {
-            // Neither moves the assignment.
-            Cause::Reissue => Ok(()),
             Cause::DriftRepair => {
                 let repairs = self.repairs(route, now);
                 if repairs < self.policy.timing.drift_repairs {
@@ -97,6 +104,8 @@ impl ClusterState {
                     "{repairs} repairs within the window: drift is only reported now"
                 )))
             }
+            // The same path again, perhaps with another interface, is no move.
+            _ if stays => Ok(()),
             _ => self.frozen_until(route, now).map_or(Ok(()), |until| {
                 let moves = self.policy.timing.freeze_moves;
                 Err(Refusal::Frozen { moves, free_in_ms: until.since_ms(now) })
@@ -170,8 +179,11 @@ impl ClusterState {
             own: old.map(|a| a.own.clone()).unwrap_or_default(),
         };
         self.assignments.insert(route.clone(), assignment);
-        if matches!(cause, Cause::Failover | Cause::UnknownGrace) {
-            // A switchover holds until its path fails.
+        let home = self.policy.route(route).and_then(|route| route.paths.first()) == Some(path);
+        // A switchover holds until its path fails. One that leads home has done its work.
+        let over =
+            matches!(cause, Cause::Failover | Cause::UnknownGrace) || cause == Cause::Switchover && home;
+        if over {
             self.overrides.switchovers.remove(route);
         }
     }
@@ -238,6 +250,13 @@ impl ClusterState {
             own.outcome = outcome.cloned();
         }
         self.instance_call_ended(id, action, outcome);
+        // What the policy dropped is remembered only until the last doubt about it has ended.
+        if let Action::SetRoute { route, .. } = action
+            && self.policy.route(route).is_none()
+            && self.unsettled_on(&action.resource()).next().is_none()
+        {
+            self.assignments.remove(route);
+        }
     }
 
     pub(super) fn apply_adopt(
@@ -257,6 +276,11 @@ impl ClusterState {
             return Err(Refusal::Unsettled(*id));
         }
         let old = self.assignments.get(route);
+        if old.is_some() && self.overrides.mode != Mode::Observe {
+            return Err(Refusal::Other(format!(
+                "route {route} has an assignment: only an intent can change it"
+            )));
+        }
         let now = self.log_now();
         let assignment = Assignment {
             path: path.clone(),

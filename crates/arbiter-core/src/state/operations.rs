@@ -53,6 +53,7 @@ impl ClusterState {
             }
             Operation::Pin { route, path } => {
                 self.path_of_route(route, path)?;
+                self.overrides.switchovers.remove(route);
                 self.overrides.pins.insert(route.clone(), path.clone());
             }
             Operation::Unpin { route } => {
@@ -83,10 +84,23 @@ impl ClusterState {
         Ok(Applied::Accepted)
     }
 
-    /// A switchover home is no override: the ordinary rules keep the route there. It still lifts an older one.
+    /// A switchover lifts an older one. One that leads home is over when the route has come there.
     fn switchover(&mut self, route: &RouteId, path: &PathId) -> Result<(), Refusal> {
         self.path_of_route(route, path)?;
-        self.overrides.switchovers.insert(route.clone(), path.clone());
+        if let Some(pin) = self.overrides.pins.get(route).filter(|pin| *pin != path) {
+            return Err(Refusal::Other(format!("route {route} is pinned to {pin}: unpin it first")));
+        }
+        let gateway = self.policy.path(path).and_then(|path| path.gateway.as_ref());
+        if let Some(drained) = gateway.filter(|gateway| self.overrides.drains.contains_key(*gateway)) {
+            return Err(Refusal::Other(format!("gateway {drained} is drained: undrain it first")));
+        }
+        let home = self.policy.route(route).and_then(|route| route.paths.first()) == Some(path);
+        let there = self.assignments.get(route).is_some_and(|assignment| assignment.path == *path);
+        if home && there {
+            self.overrides.switchovers.remove(route);
+        } else {
+            self.overrides.switchovers.insert(route.clone(), path.clone());
+        }
         Ok(())
     }
 
@@ -117,6 +131,11 @@ impl ClusterState {
         if let Some((doubt, _)) = self.unsettled_on(&old).next() {
             return Err(Refusal::Unsettled(*doubt));
         }
+        let slot = self.slot.as_ref().filter(|slot| slot.gateway == *id);
+        let stopped = slot.map(|slot| Resource::Instance(slot.instance.clone()));
+        if let Some((doubt, _)) = stopped.as_ref().and_then(|stopped| self.unsettled_on(stopped).next()) {
+            return Err(Refusal::Unsettled(*doubt));
+        }
         gateway.instance = instance.clone();
         gateway.interface = interface.to_owned();
         for path in policy.paths.iter_mut().filter(|path| path.gateway.as_ref() == Some(id)) {
@@ -138,14 +157,18 @@ impl ClusterState {
             return Err(Refusal::NotNextVersion { named: version, next });
         }
         refuse_errors(policy)?;
-        self.policy = Arc::new(policy.clone());
+        let old = std::mem::replace(&mut self.policy, Arc::new(policy.clone()));
         self.policy_version = version;
         let policy = Arc::clone(&self.policy);
         let doubted: Vec<Resource> =
             self.unsettled.values().map(|doubt| doubt.intent.action.resource()).collect();
-        self.assignments.retain(|route, _| {
-            policy.route(route).is_some() || doubted.contains(&Resource::Route(route.clone()))
-        });
+        // A name that now stands for another route in another table begins anew.
+        let same = |id: &RouteId| {
+            old.route(id)
+                .zip(policy.route(id))
+                .is_some_and(|(old, new)| old.table == new.table && old.destination == new.destination)
+        };
+        self.assignments.retain(|route, _| same(route) || doubted.contains(&Resource::Route(route.clone())));
         let known =
             |route: &RouteId, path: &PathId| policy.route(route).is_some_and(|r| r.paths.contains(path));
         self.overrides.pins.retain(|route, path| known(route, path));

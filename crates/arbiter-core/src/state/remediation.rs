@@ -54,6 +54,12 @@ pub struct InstanceRecord {
     pub closed: Option<LogMs>,
     /// When EC2 last acknowledged a start of ours.
     pub started: Option<LogMs>,
+    /// When a start of ours was last accepted.
+    #[serde(default)]
+    pub last_start: Option<LogMs>,
+    /// Starts in a row that EC2 has not acknowledged.
+    #[serde(default)]
+    pub start_tries: u32,
 }
 
 /// Why a `Stop` may not be made now, by everything that is not evidence: slots, budgets, cooldowns, drains.
@@ -151,6 +157,7 @@ impl ClusterState {
         cause: Cause,
     ) {
         let now = self.log_now();
+        self.forget_instances(now);
         let record = self.instances.entry(instance.clone()).or_default();
         record.last_stop = Some(now);
         let counted = u32::from(cause != Cause::ForceStop);
@@ -177,8 +184,24 @@ impl ClusterState {
         slot.start_acked = None;
     }
 
+    /// What was done to an instance that the policy has no longer counts for nothing after a while.
+    fn forget_instances(&mut self, now: LogMs) {
+        let limits = &self.policy.remediation;
+        let kept_ms = limits.attempts_window_ms.max(limits.start_owed_for_ms);
+        let (policy, slot) = (&self.policy, &self.slot);
+        self.instances.retain(|instance, record| {
+            policy.gateway_of_instance(instance).is_some()
+                || slot.as_ref().is_some_and(|slot| slot.instance == *instance)
+                || record.last_stop.is_some_and(|at| now.since_ms(at) < kept_ms)
+        });
+    }
+
     /// Notes an accepted start. Every stop was settled before, or it would have been refused.
     pub(super) fn start_accepted(&mut self, id: IntentId, instance: &InstanceId) {
+        let now = self.log_now();
+        let record = self.instances.entry(instance.clone()).or_default();
+        record.last_start = Some(now);
+        record.start_tries = record.start_tries.saturating_add(1);
         if let Some(slot) = self.slot.as_mut().filter(|slot| slot.instance == *instance) {
             slot.start = Some(id);
             slot.start_acked = None;
@@ -207,7 +230,9 @@ impl ClusterState {
                 if !matches!(outcome, Some(Outcome::Done)) {
                     return;
                 }
-                self.instances.entry(instance.clone()).or_default().started = Some(now);
+                let record = self.instances.entry(instance.clone()).or_default();
+                record.started = Some(now);
+                record.start_tries = 0;
                 if let Some(slot) = self.slot.as_mut().filter(|slot| slot.start == Some(id)) {
                     slot.start_acked = Some(now);
                 }
