@@ -138,6 +138,18 @@ async fn every_mutation_carries_its_tag_and_no_describe_does() {
 }
 
 #[tokio::test]
+async fn force_is_asked_for_when_it_is_meant_and_only_then() {
+    let lab = Lab::start().await;
+    let ec2 = connect(settings(&lab.fixture.url)).await;
+    for (number, force) in [(1, false), (2, true)] {
+        assert_eq!(mutate(&ec2, stop(number, world::INSTANCE_1, force)).await, Outcome::Done);
+    }
+    let calls = lab.endpoint.calls().mutations_since(0).calls;
+    let forced: Vec<_> = calls.iter().map(|call| call.params["Force"].as_str()).collect();
+    assert_eq!(forced, ["false", "true"]);
+}
+
+#[tokio::test]
 async fn a_propagated_route_inside_ours_is_seen_as_its_shadow() {
     let lab = Lab::start().await;
     let ec2 = connect(settings(&lab.fixture.url)).await;
