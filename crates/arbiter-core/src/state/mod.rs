@@ -9,6 +9,8 @@ mod intents;
 mod operations;
 mod remediation;
 mod shared;
+#[cfg(test)]
+mod tests;
 
 pub use history::{Entry, Event, HISTORY_LIMIT};
 pub use remediation::{InstanceRecord, Slot, StopEnd, stop_guards};

@@ -1,0 +1,28 @@
+//! The guards, sentence by sentence. Every state here was made by real commands.
+
+mod endings;
+mod epochs;
+mod history;
+mod intents;
+mod operators;
+mod slots;
+
+use crate::command::{Cause, Outcome};
+use crate::evidence::Evidence;
+use crate::fixture::{Cluster, eni, set};
+use crate::ids::IntentId;
+
+/// The reference case, with tunnel 1 dead and the call that moves route 1 away from it under way.
+fn failing_over() -> (Cluster, Evidence, IntentId) {
+    let mut cluster = Cluster::reference();
+    let evidence = Evidence::healthy(&cluster.state.policy).tunnel_down(1, 500);
+    let id = cluster.intends(set(1, Some(eni(1)), 2), Cause::Failover, &evidence).expect("a plain failover");
+    (cluster, evidence, id)
+}
+
+/// The same, acknowledged.
+fn failed_over() -> Cluster {
+    let (mut cluster, _, id) = failing_over();
+    cluster.ended(id, Outcome::Done);
+    cluster
+}
