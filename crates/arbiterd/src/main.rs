@@ -1,2 +1,33 @@
-//! arbiterd
-fn main() {}
+//! `arbiterd`: one node of Route Arbiter.
+
+use anyhow::Context;
+use arbiterd::{Options, run};
+use clap::Parser;
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let options = Options::parse();
+    match start(&options) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            // The log may not be up yet, and the operator who started it looks at the terminal.
+            eprintln!("arbiterd: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn start(options: &Options) -> anyhow::Result<()> {
+    let loaded = arbiter_config::load(&options.config, &options.node)?;
+    arbiterd::logging::start(&loaded.config.local.log, options.log_format)?;
+    for warning in &loaded.warnings {
+        tracing::warn!("{warning}");
+    }
+    // Two threads: one for the loop that decides, one for whatever keeps the other busy.
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .context("the runtime could not be started")?;
+    runtime.block_on(run(loaded.config))
+}

@@ -1,0 +1,240 @@
+//! History, as the wire shows it: one line for people, the fields for programs.
+
+use arbiter_core::command::{Action, Cause, Mode, Operation, Outcome, SlotEnding};
+use arbiter_core::policy::Policy;
+use arbiter_core::state::{ClusterState, Entry, Event};
+use arbiter_core::time::HumanMs;
+use arbiter_proto::v1;
+
+/// The newest events about `subject` after a log index, oldest first.
+pub(super) fn newest(state: &ClusterState, after: u64, limit: usize, subject: &str) -> Vec<v1::Event> {
+    let wanted = |event: &v1::Event| subject.is_empty() || event.subject == subject;
+    let events = state.history.iter().rev().take_while(|entry| entry.index.0 > after);
+    let mut newest: Vec<_> =
+        events.map(|entry| event(&state.policy, entry)).filter(wanted).take(limit).collect();
+    newest.reverse();
+    newest
+}
+
+/// What an action does, in words.
+pub(super) fn action_words(policy: &Policy, action: &Action) -> String {
+    match action {
+        Action::SetRoute { route, before, path, after } => {
+            let name = |target| {
+                let path = policy.route(route).and_then(|route| policy.path_by_target(route, target));
+                path.map_or_else(|| target.to_string(), |path| path.id.to_string())
+            };
+            let from = before.as_ref().map_or_else(|| "?".to_owned(), name);
+            format!("{route}: {from} → {path} ({after})")
+        }
+        Action::Stop { gateway, instance, force: false } => format!("stop {gateway} ({instance})"),
+        Action::Stop { gateway, instance, force: true } => format!("force-stop {gateway} ({instance})"),
+        Action::Start { gateway, instance } => format!("start {gateway} ({instance})"),
+    }
+}
+
+/// What an action is about, by name.
+pub(super) fn action_subject(action: &Action) -> String {
+    match action {
+        Action::SetRoute { route, .. } => route.0.clone(),
+        Action::Stop { gateway, .. } | Action::Start { gateway, .. } => gateway.0.clone(),
+    }
+}
+
+/// The parts of an event that differ by kind.
+#[derive(Default)]
+struct Parts {
+    kind: &'static str,
+    subject: String,
+    summary: String,
+    cause: Option<Cause>,
+    actor: Option<String>,
+    intent: String,
+    reasons: Vec<String>,
+    evidence_json: String,
+}
+
+fn event(policy: &Policy, entry: &Entry) -> v1::Event {
+    let parts = parts(policy, &entry.event);
+    v1::Event {
+        index: entry.index.0,
+        epoch: entry.epoch.0,
+        wall_ms: entry.wall_ms.0,
+        log_ms: entry.at.0,
+        kind: parts.kind.to_owned(),
+        subject: parts.subject,
+        summary: parts.summary,
+        cause: parts.cause.map(|cause| cause.to_string()).unwrap_or_default(),
+        actor: parts.actor.unwrap_or_else(|| "leader".to_owned()),
+        intent: parts.intent,
+        reasons: parts.reasons,
+        evidence_json: parts.evidence_json,
+    }
+}
+
+fn parts(policy: &Policy, event: &Event) -> Parts {
+    match event {
+        Event::Intended { .. }
+        | Event::Refused { .. }
+        | Event::Ended { .. }
+        | Event::Settled { .. }
+        | Event::Advised { .. } => mutation(policy, event),
+        Event::Operated { .. }
+        | Event::PolicyApplied { .. }
+        | Event::ModeSet { .. }
+        | Event::Readmitted { .. } => operators(policy, event),
+        other => happening(policy, other),
+    }
+}
+
+fn mutation(policy: &Policy, event: &Event) -> Parts {
+    match event {
+        Event::Intended { id, action, from, cause, reasons, evidence } => {
+            let left = from.as_ref().map(|from| format!(", leaving {from}")).unwrap_or_default();
+            Parts {
+                kind: "intended",
+                subject: action_subject(action),
+                summary: format!("{}{left}", action_words(policy, action)),
+                cause: Some(*cause),
+                intent: id.to_string(),
+                reasons: reasons.clone(),
+                evidence_json: evidence
+                    .as_ref()
+                    .and_then(|evidence| serde_json::to_string(evidence).ok())
+                    .unwrap_or_default(),
+                ..Parts::default()
+            }
+        }
+        Event::Refused { id, action, cause, refusal, .. } => Parts {
+            kind: "refused",
+            subject: action_subject(action),
+            summary: format!("{}: refused: {refusal}", action_words(policy, action)),
+            cause: Some(*cause),
+            intent: id.to_string(),
+            ..Parts::default()
+        },
+        Event::Ended { id, action, outcome } => Parts {
+            kind: "ended",
+            subject: action_subject(action),
+            summary: ended_words(policy, action, outcome),
+            intent: id.to_string(),
+            ..Parts::default()
+        },
+        Event::Settled { id, action } => Parts {
+            kind: "settled",
+            subject: action_subject(action),
+            summary: format!("{}: nobody knows how it ended; its time is over", action_words(policy, action)),
+            intent: id.to_string(),
+            ..Parts::default()
+        },
+        Event::Advised { action, cause, reasons } => Parts {
+            kind: "advised",
+            subject: action_subject(action),
+            summary: format!("would have done: {}", action_words(policy, action)),
+            cause: Some(*cause),
+            reasons: reasons.clone(),
+            ..Parts::default()
+        },
+        _ => Parts::default(),
+    }
+}
+
+fn ended_words(policy: &Policy, action: &Action, outcome: &Outcome) -> String {
+    format!("{}: {outcome}", action_words(policy, action))
+}
+
+fn operators(policy: &Policy, event: &Event) -> Parts {
+    match event {
+        Event::Operated { by, operation } => {
+            let (subject, summary) = operation_words(operation);
+            Parts { kind: "operated", subject, summary, actor: Some(by.clone()), ..Parts::default() }
+        }
+        Event::PolicyApplied { by, version } => Parts {
+            kind: "policy-applied",
+            summary: format!("policy version {version}"),
+            actor: Some(by.clone()),
+            ..Parts::default()
+        },
+        Event::ModeSet { by, mode } => Parts {
+            kind: "mode-set",
+            summary: match mode {
+                Mode::Act => "the cluster acts".to_owned(),
+                Mode::Observe => "the cluster only observes".to_owned(),
+            },
+            actor: Some(by.clone()),
+            ..Parts::default()
+        },
+        Event::Readmitted { by, node } => Parts {
+            kind: "readmitted",
+            subject: policy.node_name(*node),
+            summary: "may come back with a new disk".to_owned(),
+            actor: Some(by.clone()),
+            ..Parts::default()
+        },
+        _ => Parts::default(),
+    }
+}
+
+fn operation_words(operation: &Operation) -> (String, String) {
+    match operation {
+        Operation::Switchover { route, path } => (route.0.clone(), format!("switch over to {path}")),
+        Operation::Pause { reason, for_ms } => {
+            let until = for_ms.map(|ms| format!(" for {}", HumanMs(ms))).unwrap_or_default();
+            (String::new(), format!("pause{until}: {reason}"))
+        }
+        Operation::Resume => (String::new(), "resume".to_owned()),
+        Operation::SetMode(_) => (String::new(), "set the mode".to_owned()),
+        Operation::Drain { gateway, reason } => (gateway.0.clone(), format!("drain: {reason}")),
+        Operation::Undrain { gateway } => (gateway.0.clone(), "end the drain".to_owned()),
+        Operation::Pin { route, path } => (route.0.clone(), format!("pin to {path}")),
+        Operation::Unpin { route } => (route.0.clone(), "unpin".to_owned()),
+        Operation::ReplaceGateway { gateway, instance, interface } => {
+            (gateway.0.clone(), format!("replace by {instance} with {interface}"))
+        }
+        Operation::ApplyPolicy { version, .. } => (String::new(), format!("apply policy version {version}")),
+    }
+}
+
+fn happening(policy: &Policy, event: &Event) -> Parts {
+    let simple =
+        |kind, subject: String, summary: String| Parts { kind, subject, summary, ..Parts::default() };
+    match event {
+        Event::Formed { cluster_id } => {
+            simple("formed", String::new(), format!("the cluster is formed: {cluster_id}"))
+        }
+        Event::EpochBegan { node } => {
+            let name = policy.node_name(*node);
+            simple("epoch-began", name.clone(), format!("{name} takes office"))
+        }
+        Event::Adopted { route, path, reason } => {
+            simple("adopted", route.0.clone(), format!("{route} is taken over on {path}: {reason}"))
+        }
+        Event::SlotClosed { gateway, ending } => {
+            let how = match ending {
+                SlotEnding::Healthy => "it is healthy again",
+                SlotEnding::Failed => "it did not come back, and its attempts are used up",
+                SlotEnding::Gone => "its instance is gone",
+            };
+            simple(
+                "remediation-ended",
+                gateway.0.clone(),
+                format!("the remediation of {gateway} ends: {how}"),
+            )
+        }
+        Event::DriftSeen { route, seen } => {
+            let seen = seen.as_ref().map_or_else(|| "nothing".to_owned(), ToString::to_string);
+            simple("drift-seen", route.0.clone(), format!("{route} was seen pointing at {seen}"))
+        }
+        Event::PauseExpired { reason } => {
+            simple("pause-expired", String::new(), format!("the pause has run out: {reason}"))
+        }
+        Event::Admitted { node, .. } => {
+            let name = policy.node_name(*node);
+            simple("admitted", name.clone(), format!("{name}'s disk is admitted"))
+        }
+        Event::RulesRaised { version } => {
+            simple("rules-raised", String::new(), format!("rules version {version}"))
+        }
+        _ => simple("other", String::new(), format!("{event:?}")),
+    }
+}

@@ -1,0 +1,205 @@
+//! `build`: how the parts of one node are put together.
+//!
+//! ```text
+//!  config ─► RaftNode ─► RaftConsensus ─┐
+//!            Ec2 ───────────────────────┤
+//!            SocketProber ──────────────┼─► control loop ─► Control ─┬─► ReportService
+//!            ReportSender ──────────────┤                            └─► AdminService
+//!            BoottimeClock ─────────────┘        RaftNode ─► RaftPeer service
+//! ```
+
+use crate::admin::AdminService;
+use crate::consensus::RaftConsensus;
+use crate::reports::{ReportSender, ReportService};
+use crate::shutdown::{Reason, wait_for_reason};
+use anyhow::Context;
+use arbiter_config::{Config, LocalConfig};
+use arbiter_control::clock::Clock;
+use arbiter_control::{Control, Parts};
+use arbiter_core::ids::NodeId;
+use arbiter_core::policy::{Policy, ProbeKind};
+use arbiter_ec2::Ec2;
+use arbiter_probe::{BoottimeClock, SocketProber, icmp_preflight};
+use arbiter_proto::v1::admin_server::AdminServer;
+use arbiter_proto::v1::reports_server::ReportsServer;
+use arbiter_raft::{MemberSettings, RaftNode};
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
+use tokio_stream::wrappers::TcpListenerStream;
+use tokio_util::sync::CancellationToken;
+use tonic::transport::Server;
+
+/// Streams and calls of one connection at once: a peer needs five, a person one.
+const STREAMS_PER_CONNECTION: u32 = 64;
+
+/// A peer that vanished without a word is noticed by the server after this and the timeout together.
+const KEEPALIVE_EVERY: Duration = Duration::from_secs(2);
+const KEEPALIVE_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// How long open calls get at the end. Streams of reports never end by themselves.
+const DRAIN: Duration = Duration::from_millis(500);
+
+/// A running node.
+pub struct Node {
+    address: SocketAddr,
+    raft: RaftNode,
+    control: Control,
+    control_loop: JoinHandle<()>,
+    server: JoinHandle<Result<(), tonic::transport::Error>>,
+    stop: CancellationToken,
+}
+
+/// Puts a node together and starts it.
+///
+/// # Errors
+/// What keeps it from starting, with what to do.
+pub async fn build(config: Config) -> anyhow::Result<Node> {
+    let Config { local, raft: timing, policy } = config;
+    // The port first: a second process on this node must fail before it touches the data folder.
+    let listener = TcpListener::bind(local.listen).await.with_context(|| {
+        format!("{} can't be listened on: is arbiterd running already? (`ss -ltnp`)", local.listen)
+    })?;
+    let address = listener.local_addr()?;
+    let clock: Arc<dyn Clock> = Arc::new(BoottimeClock);
+    warn_of_icmp(&policy);
+    let ec2 = connect_ec2(&local).await?;
+    let raft = RaftNode::open(raft_settings(&local, &timing, &policy)).await?;
+    let lease_ms = timing.election_timeout_max_ms;
+    let consensus = Arc::new(RaftConsensus::new(raft.clone(), lease_ms));
+    let parts = Parts {
+        consensus,
+        provider: Arc::new(ec2),
+        prober: Arc::new(SocketProber::start(Arc::clone(&clock))),
+        transport: Arc::new(ReportSender::start(&local.peers, &raft.state())?),
+        clock,
+    };
+    let settings = arbiter_control::Settings { me: local.id, boot: draw_boot()?, lease_ms };
+    let (control, control_loop) = arbiter_control::start(settings, parts);
+    let stop = CancellationToken::new();
+    let admin = AdminService::new(&local, control.clone(), raft.clone())?;
+    let server = Server::builder()
+        .tcp_nodelay(true)
+        .http2_keepalive_interval(Some(KEEPALIVE_EVERY))
+        .http2_keepalive_timeout(Some(KEEPALIVE_TIMEOUT))
+        .max_concurrent_streams(STREAMS_PER_CONNECTION)
+        .add_service(raft.service())
+        .add_service(ReportsServer::new(ReportService::new(control.clone(), raft.state())))
+        .add_service(AdminServer::new(admin))
+        .serve_with_incoming_shutdown(TcpListenerStream::new(listener), stop.clone().cancelled_owned());
+    Ok(Node { address, raft, control, control_loop, server: tokio::spawn(server), stop })
+}
+
+impl Node {
+    /// Where it listens.
+    pub const fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Runs until a signal, or until something that it can't go on without has ended.
+    ///
+    /// # Errors
+    /// It did not end because somebody wanted it to.
+    pub async fn until_ended(mut self) -> anyhow::Result<()> {
+        let result = tokio::select! {
+            reason = wait_for_reason() => {
+                let reason = reason?;
+                self.say_goodbye(reason).await;
+                Ok(())
+            }
+            fatal = self.raft.fatal() => Err(anyhow::anyhow!(
+                "{fatal}: this process stops, since it could no longer keep what it promises"
+            )),
+            ended = &mut self.control_loop => Err(anyhow::anyhow!("the control loop has ended: {ended:?}")),
+            ended = &mut self.server => Err(anyhow::anyhow!("the gRPC server has ended: {ended:?}")),
+        };
+        self.stop.cancel();
+        if tokio::time::timeout(DRAIN, &mut self.server).await.is_err() {
+            self.server.abort();
+        }
+        self.raft.shutdown().await;
+        result
+    }
+
+    /// Tells the peers what ends, and gives the leadership away in good order.
+    async fn say_goodbye(&self, reason: Reason) {
+        tracing::info!(?reason, "ending");
+        if let Err(error) = self.control.announce(reason.ending()).await {
+            tracing::warn!(%error, "the peers could not be told");
+        }
+        let heir = {
+            let view = self.raft.view();
+            let view = view.borrow();
+            let others = view.voters.iter().copied().filter(|voter| *voter != view.id);
+            view.leads().then(|| others.min_by_key(|voter| view.lag.get(voter).copied().flatten())).flatten()
+        };
+        if let Some(heir) = heir
+            && let Err(error) = self.control.hand_over(heir).await
+        {
+            tracing::warn!(%error, "the leadership could not be handed over; the others will elect");
+        }
+    }
+}
+
+fn raft_settings(
+    local: &LocalConfig,
+    timing: &arbiter_config::RaftTiming,
+    policy: &Policy,
+) -> arbiter_raft::Settings {
+    let address = |id: NodeId| {
+        if id == local.id { local.address.clone() } else { local.peers.get(&id).cloned().unwrap_or_default() }
+    };
+    let member = |node: &arbiter_core::policy::NodePolicy| MemberSettings {
+        id: node.id,
+        name: node.name.clone(),
+        address: address(node.id),
+    };
+    arbiter_raft::Settings {
+        node: local.id,
+        cluster_name: policy.cluster.clone(),
+        data_dir: local.data_dir.clone(),
+        members: policy.nodes.iter().map(member).collect(),
+        seed_policy: policy.clone(),
+        timings: arbiter_raft::Timings {
+            heartbeat_interval_ms: timing.heartbeat_interval_ms,
+            election_timeout_min_ms: timing.election_timeout_min_ms,
+            election_timeout_max_ms: timing.election_timeout_max_ms,
+            ..arbiter_raft::Timings::default()
+        },
+        bounds: arbiter_raft::LogBounds::default(),
+        elections: false,
+    }
+}
+
+async fn connect_ec2(local: &LocalConfig) -> anyhow::Result<Ec2> {
+    let settings = arbiter_ec2::Settings {
+        endpoint_url: local.ec2.endpoint.clone(),
+        region: local.ec2.region.clone(),
+        ..arbiter_ec2::Settings::default()
+    };
+    let ec2 = Ec2::connect(settings).await?;
+    tracing::info!(region = ec2.region(), "EC2");
+    // Credentials are fetched before they are needed. Without them the node still probes, votes and decides.
+    if let Err(error) = ec2.warm_up().await {
+        tracing::error!(%error, "EC2 can't be used yet");
+    }
+    Ok(ec2)
+}
+
+fn warn_of_icmp(policy: &Policy) {
+    let pings = policy.probes.iter().any(|probe| matches!(probe.kind, ProbeKind::Icmp { .. }));
+    if pings && let Err(error) = icmp_preflight() {
+        tracing::error!(%error, "ICMP probes can't be sent");
+    }
+}
+
+/// Which run of this process: a number that no other run has.
+fn draw_boot() -> anyhow::Result<u64> {
+    use std::io::Read;
+    let mut bytes = [0; 8];
+    let mut source = std::fs::File::open("/dev/urandom").context("/dev/urandom can't be opened")?;
+    source.read_exact(&mut bytes).context("/dev/urandom can't be read")?;
+    Ok(u64::from_ne_bytes(bytes))
+}

@@ -1,0 +1,45 @@
+//! Reports coming in.
+
+use arbiter_control::Control;
+use arbiter_core::state::ClusterState;
+use arbiter_proto::report::read_parcel;
+use arbiter_proto::v1;
+use arbiter_proto::v1::reports_server::Reports;
+use std::sync::Arc;
+use tokio::sync::watch;
+use tonic::{Request, Response, Status, Streaming};
+
+/// Takes parcels in and hands them to the control loop.
+pub(crate) struct ReportService {
+    control: Control,
+    state: watch::Receiver<Arc<ClusterState>>,
+}
+
+impl ReportService {
+    pub const fn new(control: Control, state: watch::Receiver<Arc<ClusterState>>) -> Self {
+        Self { control, state }
+    }
+}
+
+#[tonic::async_trait]
+impl Reports for ReportService {
+    async fn exchange(
+        &self,
+        request: Request<Streaming<v1::Parcel>>,
+    ) -> Result<Response<v1::ExchangeReply>, Status> {
+        let Some(cluster) = self.state.borrow().cluster_id.clone() else {
+            return Err(Status::unavailable("this node has not joined its cluster yet"));
+        };
+        let mut parcels = request.into_inner();
+        while let Some(parcel) = parcels.message().await? {
+            let parcel = read_parcel(&cluster, parcel).map_err(|bad| {
+                tracing::warn!(%bad, "a parcel is refused");
+                Status::failed_precondition(bad.to_string())
+            })?;
+            if !self.control.deliver(parcel) {
+                tracing::debug!("the control loop is busy: a parcel is dropped, the next one says more");
+            }
+        }
+        Ok(Response::new(v1::ExchangeReply {}))
+    }
+}
