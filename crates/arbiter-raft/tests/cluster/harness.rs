@@ -13,7 +13,7 @@ use arbiter_raft::{
 use async_trait::async_trait;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tempfile::TempDir;
@@ -30,6 +30,7 @@ pub const DEADLINE: Duration = Duration::from_secs(30);
 pub struct Lines {
     cut: Arc<Mutex<BTreeSet<(u64, u64)>>>,
     asked: Arc<Mutex<BTreeMap<u64, u64>>>,
+    no_votes: Arc<AtomicBool>,
 }
 
 impl Lines {
@@ -40,6 +41,11 @@ impl Lines {
             cut.insert((node, *other));
             cut.insert((*other, node));
         }
+    }
+
+    /// Lets no request for a vote through, so that nobody is elected.
+    pub fn lose_votes(&self, lose: bool) {
+        self.no_votes.store(lose, Ordering::SeqCst);
     }
 
     pub fn heal(&self) {
@@ -67,7 +73,8 @@ impl Wire for TestWire {
         deadline: Duration,
     ) -> Result<Answer, WireError> {
         let asks = matches!(call, Call::Formation(_));
-        let answer = if self.lines.cut.lock().unwrap().contains(&(self.me, to.0)) {
+        let lost = matches!(call, Call::Vote(_)) && self.lines.no_votes.load(Ordering::SeqCst);
+        let answer = if lost || self.lines.cut.lock().unwrap().contains(&(self.me, to.0)) {
             tokio::time::sleep(deadline).await;
             Err(WireError::Timeout(deadline))
         } else {

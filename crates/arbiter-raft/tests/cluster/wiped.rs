@@ -110,6 +110,42 @@ async fn s7_a_wiped_first_node_forms_no_second_cluster() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn s7_a_disk_wiped_halfway_through_the_formation_is_another_disk() {
+    let mut cluster = Cluster::new(3).await;
+    cluster.lines.lose_votes(true);
+    cluster.start(1).await;
+    cluster.start(2).await;
+    let founding = |cluster: &Cluster, id| cluster.view(id).standing == Standing::Founding;
+    cluster.until("both hold the founding record", |c| founding(c, 1) && founding(c, 2)).await;
+    cluster.stop(2).await;
+    cluster.wipe(2);
+    cluster.start(2).await;
+    cluster.lines.lose_votes(false);
+    // The old disk might have voted already; the new one must not, though no cluster was formed yet.
+    cluster.until("it has asked around", |cluster| cluster.lines.asked(2) > 8).await;
+    assert!(matches!(cluster.view(2).standing, Standing::Waiting { .. }), "{:?}", cluster.view(2).standing);
+    assert_eq!(cluster.view(2).term.0, 0);
+    assert_eq!(cluster.state(1).cluster_id, None);
+    assert!(!cluster.view(1).leads());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_formation_that_was_interrupted_goes_on_after_a_restart() {
+    let mut cluster = Cluster::new(3).await;
+    cluster.lines.lose_votes(true);
+    cluster.start(1).await;
+    cluster.start(2).await;
+    let founding = |cluster: &Cluster, id| cluster.view(id).standing == Standing::Founding;
+    cluster.until("both hold the founding record", |c| founding(c, 1) && founding(c, 2)).await;
+    cluster.stop(1).await;
+    cluster.stop(2).await;
+    cluster.lines.lose_votes(false);
+    cluster.start_all().await;
+    cluster.until_formed().await;
+    cluster.until("the third one is recorded", |cluster| cluster.state(1).members.len() == 3).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn messages_of_another_cluster_node_disk_or_version_are_refused() {
     let (cluster, leader, other) = formed().await;
     let good = header_of(&cluster, other, leader);
