@@ -5,6 +5,23 @@ use arbiter_core::time::ExactMs;
 /// The units, longest first.
 const UNITS: [(&str, u64); 5] = [("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1_000), ("ms", 1)];
 
+/// A text is not a duration: what is wrong with it, and what was probably meant.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{message}; {help}")]
+pub struct NotADuration {
+    message: String,
+    help: String,
+}
+
+/// Reads a duration in milliseconds as the file has it, so that commands take no second spelling.
+///
+/// # Errors
+/// [`NotADuration`], with the corrected form.
+pub fn duration_ms(text: &str) -> Result<u64, NotADuration> {
+    // A command line needs no quotation marks around it.
+    parse(text).map_err(|bad| NotADuration { message: bad.message, help: bad.help.replace('"', "") })
+}
+
 /// What is wrong with a duration, and what was probably meant.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct BadDuration {

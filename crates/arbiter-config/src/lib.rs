@@ -18,6 +18,7 @@ mod render;
 mod sections;
 
 pub use config::{Config, Ec2Config, Loaded, LocalConfig, LogConfig, LogFormat, RaftTiming};
+pub use duration::{NotADuration, duration_ms};
 pub use problem::{ConfigProblem, LoadError, Position, Refused};
 pub use render::render_policy;
 

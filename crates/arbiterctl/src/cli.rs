@@ -1,0 +1,191 @@
+//! The command line.
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// A wait of more than a day is a mistake.
+const TIMEOUT_MAX_MS: u64 = 24 * 3_600_000;
+
+const AFTER_HELP: &str = "\
+Exit codes:
+  0  ok
+  1  failed: refused, or no node could be reached; nothing was changed
+  2  usage: the command line is wrong
+  3  degraded: `status` shows a route that isn't right, or a critical alarm
+  4  no quorum: no leader that a majority follows; nothing was changed, what is shown may be stale
+  5  unknown: the time ran out; what was asked for may have happened, or happen yet
+
+Environment:
+  ARBITER_ENDPOINT  the endpoints, if neither --endpoint nor --config is given
+  NO_COLOR          no colour, if it is not empty";
+
+/// Shows what the nodes of a Route Arbiter cluster see, have decided and do, and gives them commands.
+///
+/// Any node answers: the endpoints are tried in turn, and the one that answers asks the leader.
+#[derive(Debug, Parser)]
+#[command(name = "arbiterctl", version, after_help = AFTER_HELP, max_term_width = 100)]
+pub struct Cli {
+    /// For all commands.
+    #[command(flatten)]
+    pub global: Global,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// For all commands.
+#[derive(Debug, Args)]
+pub struct Global {
+    /// A node's host:port; more of them separated by commas, or by repeating this. Default: 127.0.0.1:7400
+    #[arg(long, global = true, value_name = "HOST:PORT", value_delimiter = ',')]
+    pub endpoint: Vec<String>,
+    /// Take the nodes' addresses from this cluster.toml
+    #[arg(long, global = true, value_name = "FILE", conflicts_with = "endpoint")]
+    pub config: Option<PathBuf>,
+    /// For people or for programs
+    #[arg(short, long, global = true, value_enum, default_value_t = Output::Table)]
+    pub output: Output,
+    /// Show the answering node's own view without asking the leader: works without a quorum
+    #[arg(long, global = true)]
+    pub stale: bool,
+    /// How long to try. Default: 10s, with --wait 60s
+    #[arg(long, global = true, value_name = "DURATION", value_parser = timeout)]
+    pub timeout: Option<Duration>,
+}
+
+/// How answers are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Output {
+    /// For people
+    Table,
+    /// For programs: one versioned document
+    Json,
+}
+
+/// What can be asked.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Is traffic right, who leads, is the quorum whole, is anything paused? One screen
+    Status,
+    /// Every route: desired, committed and observed side by side
+    Routes,
+    /// Every node: its role, and when it was heard
+    Members,
+    /// Every probe of every observer
+    Probes,
+    /// What happened: old → new, by which rule, by whom, why. Newest last
+    History(HistoryArgs),
+    /// Why a route is where it is, and not elsewhere
+    Explain(ExplainArgs),
+    /// Move a route to one of its paths; its first path switches it home
+    Switchover(SwitchoverArgs),
+    /// Make no new change until resumed
+    Pause(PauseArgs),
+    /// End a pause
+    Resume,
+    /// Give the leadership to another node
+    Handover(HandoverArgs),
+}
+
+/// Which events.
+#[derive(Debug, Args)]
+pub struct HistoryArgs {
+    /// The newest so many, at most 1000
+    #[arg(long, value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    pub limit: u32,
+    /// Only of this route, gateway or node
+    #[arg(long, value_name = "NAME")]
+    pub subject: Option<String>,
+    /// Only after this log index
+    #[arg(long, value_name = "INDEX", default_value_t = 0)]
+    pub after: u64,
+}
+
+/// Which route.
+#[derive(Debug, Args)]
+pub struct ExplainArgs {
+    /// The route's name
+    pub route: String,
+}
+
+/// Which route, and where to.
+#[derive(Debug, Args)]
+pub struct SwitchoverArgs {
+    /// The route's name
+    pub route: String,
+    /// The path's name
+    pub path: String,
+    /// Do not ask
+    #[arg(short, long)]
+    pub yes: bool,
+    /// Wait until EC2 shows it there
+    #[arg(long)]
+    pub wait: bool,
+}
+
+/// Why, and for how long.
+#[derive(Debug, Args)]
+pub struct PauseArgs {
+    /// Why, shown to everybody who looks
+    #[arg(long, value_name = "TEXT", value_parser = reason)]
+    pub reason: String,
+    /// Ends by itself after this long, as in 30m or 1h30m. Default: only `resume` ends it
+    #[arg(long = "for", value_name = "DURATION", value_parser = duration_ms)]
+    pub for_ms: Option<u64>,
+    /// Wait until it is quiet: nothing that was sent before can still land
+    #[arg(long)]
+    pub wait: bool,
+}
+
+/// To whom.
+#[derive(Debug, Args)]
+pub struct HandoverArgs {
+    /// The node that shall lead
+    pub node: String,
+    /// Wait until it leads
+    #[arg(long)]
+    pub wait: bool,
+}
+
+fn duration_ms(text: &str) -> Result<u64, String> {
+    match arbiter_config::duration_ms(text) {
+        Ok(0) => Err("it must be more than nothing".to_owned()),
+        Ok(ms) => Ok(ms),
+        Err(wrong) => Err(wrong.to_string()),
+    }
+}
+
+fn timeout(text: &str) -> Result<Duration, String> {
+    match duration_ms(text)? {
+        ms if ms > TIMEOUT_MAX_MS => Err("it must be at most 24h".to_owned()),
+        ms => Ok(Duration::from_millis(ms)),
+    }
+}
+
+fn reason(text: &str) -> Result<String, String> {
+    match text.trim() {
+        "" => Err("say why: everybody who looks will read it".to_owned()),
+        text => Ok(text.to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_definition_is_sound() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn durations_are_those_of_the_file() {
+        assert_eq!(duration_ms("1h30m"), Ok(5_400_000));
+        assert_eq!(timeout("2s"), Ok(Duration::from_secs(2)));
+        for wrong in ["", "5", "0s", "1.5h", "-1s", "25h"] {
+            assert!(timeout(wrong).is_err(), "{wrong}");
+        }
+    }
+}

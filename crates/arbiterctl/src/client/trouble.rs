@@ -1,0 +1,147 @@
+//! Why a call has no answer.
+
+use super::Kind;
+use crate::exit::Exit;
+use crate::failure::{Failure, Place};
+use std::error::Error;
+use tonic::{Code, Status};
+
+/// Why no endpoint gave an answer.
+#[derive(Debug, thiserror::Error)]
+pub enum CallError {
+    /// No endpoint could be connected to: nothing was asked.
+    #[error("no node could be reached")]
+    Unreachable(Vec<Place>),
+    /// Nodes answered that there is no leader that a majority follows: nothing was done.
+    #[error("there is no leader that a majority of the nodes follows")]
+    NoQuorum(Vec<Place>),
+    /// At least one node was asked and did not answer: it may have happened, or happen yet.
+    #[error("no answer came in time")]
+    Unknown(Vec<Place>),
+    /// A node refused the call.
+    #[error("{}", .0.why)]
+    Refused(Place, Code),
+}
+
+/// What came of one attempt, if not an answer.
+#[derive(Debug)]
+pub(super) enum Trouble {
+    /// It was never sent.
+    NotSent(String),
+    /// The node says that there is no leader or quorum: nothing was done.
+    NoQuorum(String),
+    /// It was sent, and what became of it is unknown.
+    Lost(String),
+    /// The node refused it.
+    Refused(String, Code),
+}
+
+impl Trouble {
+    /// Reads an error status. A status that has a source was made here, because the connection broke.
+    pub(super) fn of(status: &Status) -> Self {
+        let words = status.message().to_owned();
+        match status.code() {
+            _ if status.source().is_some() => {
+                Self::Lost(format!("the connection broke: {}", deepest(status)))
+            }
+            Code::Unavailable => Self::NoQuorum(words),
+            code @ (Code::NotFound
+            | Code::InvalidArgument
+            | Code::FailedPrecondition
+            | Code::PermissionDenied
+            | Code::Unauthenticated
+            | Code::Unimplemented) => Self::Refused(words, code),
+            // All others can also come from half-way.
+            code => Self::Lost(format!("{code:?}: {words}")),
+        }
+    }
+}
+
+impl CallError {
+    /// For people: what, where, why, and what to type.
+    pub fn failure(self, call: &str, kind: Kind) -> Failure {
+        match self {
+            Self::Unreachable(places) => Failure {
+                exit: Exit::Failed,
+                what: format!("`{call}`: no node could be reached; nothing was asked"),
+                places,
+                hints: vec![
+                    "start it there: `systemctl start arbiterd`, or `arbiterd --config cluster.toml --node NAME`".into(),
+                    "or name other nodes with `--endpoint host:port` or `--config cluster.toml`".into(),
+                ],
+            },
+            Self::NoQuorum(places) => {
+                let asked = if kind == Kind::Read { "" } else { "; nothing was done" };
+                let hint = match kind {
+                    Kind::Read => format!("`arbiterctl {call} --stale` shows one node's own view"),
+                    _ => "`arbiterctl status --stale` shows who hears whom".to_owned(),
+                };
+                let what = format!("`{call}`: there is no leader that a majority of the nodes follows{asked}");
+                Failure { exit: Exit::NoQuorum, what, places, hints: vec![hint] }
+            }
+            Self::Unknown(places) => {
+                let (what, hint) = match kind {
+                    Kind::Read => ("no answer came in time", "ask again with a longer `--timeout`, or another node with `--endpoint`"),
+                    _ => (
+                        "no answer came in time: it may have taken effect, or take effect yet",
+                        "`arbiterctl history --limit 5` shows whether it did; asking again does no harm",
+                    ),
+                };
+                Failure { exit: Exit::Unknown, what: format!("`{call}`: {what}"), places, hints: vec![hint.into()] }
+            }
+            Self::Refused(place, code) => {
+                let failure = Failure::new(Exit::Failed, format!("`{call}`: {}", place.why));
+                let failure = Failure { places: vec![Place { why: "refused it".into(), ..place }], ..failure };
+                match code {
+                    Code::NotFound => failure.hint("`arbiterctl routes` lists the routes, `arbiterctl members` the nodes"),
+                    Code::Unimplemented => {
+                        failure.hint("that is no node's port, or its program is older than this one: `arbiterctl --version`")
+                    }
+                    _ => failure,
+                }
+            }
+        }
+    }
+}
+
+/// The innermost reason: the layers above it only repeat that something failed.
+pub(super) fn deepest(error: &(dyn Error + 'static)) -> String {
+    let mut innermost = error;
+    while let Some(source) = innermost.source() {
+        innermost = source;
+    }
+    match innermost.downcast_ref::<std::io::Error>().map(std::io::Error::kind) {
+        Some(std::io::ErrorKind::ConnectionRefused) => "connection refused: nothing listens there".to_owned(),
+        _ => innermost.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_surely_did_not_happen_is_not_called_lost() {
+        let cases = [
+            (Code::Unavailable, "no-quorum"),
+            (Code::DeadlineExceeded, "lost"),
+            (Code::Cancelled, "lost"),
+            (Code::Unknown, "lost"),
+            (Code::Internal, "lost"),
+            (Code::NotFound, "refused"),
+            (Code::FailedPrecondition, "refused"),
+            (Code::Unimplemented, "refused"),
+        ];
+        for (code, expected) in cases {
+            let found = match Trouble::of(&Status::new(code, "words")) {
+                Trouble::NotSent(_) => "not-sent",
+                Trouble::NoQuorum(_) => "no-quorum",
+                Trouble::Lost(_) => "lost",
+                Trouble::Refused(..) => "refused",
+            };
+            assert_eq!(found, expected, "{code:?}");
+        }
+        let broken = Status::from_error(Box::new(std::io::Error::from(std::io::ErrorKind::ConnectionReset)));
+        assert!(matches!(Trouble::of(&broken), Trouble::Lost(_)));
+    }
+}

@@ -1,0 +1,12 @@
+//! One file for each command: what it asks, what it shows, how it ends.
+
+pub(crate) mod explain;
+pub(crate) mod handover;
+pub(crate) mod history;
+pub(crate) mod members;
+pub(crate) mod pause;
+pub(crate) mod probes;
+pub(crate) mod resume;
+pub(crate) mod routes;
+pub(crate) mod status;
+pub(crate) mod switchover;

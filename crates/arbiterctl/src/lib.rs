@@ -1,0 +1,64 @@
+//! The operators' client, as a library that never touches the terminal itself.
+//!
+//! * [`cli`]: the command line.
+//! * [`client`]: tries the endpoints in turn; tells "surely not done" from "nobody knows".
+//! * [`view`]: what is shown, as pure data. It is the published JSON.
+//! * [`render`]: views as text.
+//! * `command`: one file for each command; `session` is what they share.
+//!
+//! A command ends in an [`exit::Exit`], or in a [`failure::Failure`] that says what, where, why, and what to type.
+
+pub mod cli;
+pub mod client;
+mod command;
+pub mod exit;
+pub mod failure;
+pub mod render;
+mod session;
+pub mod view;
+
+pub use session::{Environment, Terminal};
+
+use cli::{Cli, Command, Output};
+use exit::Exit;
+use failure::Failure;
+use session::Session;
+
+/// Runs one command. All that it says goes to `terminal`, also why it failed.
+pub async fn run(cli: &Cli, environment: &Environment, terminal: &mut Terminal<'_>) -> Exit {
+    let ended = match Session::open(cli, environment, terminal) {
+        Ok(mut session) => dispatch(cli, &mut session).await,
+        Err(failure) => Err(failure),
+    };
+    match ended {
+        Ok(exit) => exit,
+        Err(failure) => {
+            complain(cli.global.output, terminal, &failure);
+            failure.exit
+        }
+    }
+}
+
+async fn dispatch(cli: &Cli, session: &mut Session<'_, '_>) -> Result<Exit, Failure> {
+    match &cli.command {
+        Command::Status => command::status::run(session).await,
+        Command::Routes => command::routes::run(session).await,
+        Command::Members => command::members::run(session).await,
+        Command::Probes => command::probes::run(session).await,
+        Command::History(args) => command::history::run(args, session).await,
+        Command::Explain(args) => command::explain::run(args, session).await,
+        Command::Switchover(args) => command::switchover::run(args, session).await,
+        Command::Pause(args) => command::pause::run(args, session).await,
+        Command::Resume => command::resume::run(session).await,
+        Command::Handover(args) => command::handover::run(args, session).await,
+    }
+}
+
+fn complain(output: Output, terminal: &mut Terminal<'_>, failure: &Failure) {
+    let text = match output {
+        Output::Table => render::failure_page(failure).text(terminal.colour_err),
+        Output::Json => render::failure_json(failure).unwrap_or_else(|error| format!("error: {error}\n")),
+    };
+    // Where even this can't be written, the exit code must do.
+    drop(terminal.err.write_all(text.as_bytes()));
+}

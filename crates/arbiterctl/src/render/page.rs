@@ -1,0 +1,132 @@
+//! Lines of styled text.
+
+use std::fmt::Write;
+
+/// The width of the labels at the start of lines.
+const LABEL_WIDTH: usize = 11;
+
+/// How a text stands out. Without colour it is the words that tell: no meaning is in the style alone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Style {
+    /// Not at all.
+    Plain,
+    /// As it should be.
+    Good,
+    /// To be looked at.
+    Warn,
+    /// To be acted upon.
+    Bad,
+    /// Labels and headings.
+    Strong,
+    /// Of no weight.
+    Faint,
+}
+
+impl Style {
+    const fn escape(self) -> Option<&'static str> {
+        match self {
+            Self::Plain => None,
+            Self::Good => Some("\x1b[32m"),
+            Self::Warn => Some("\x1b[33m"),
+            Self::Bad => Some("\x1b[1;31m"),
+            Self::Strong => Some("\x1b[1m"),
+            Self::Faint => Some("\x1b[2m"),
+        }
+    }
+}
+
+/// A piece of text of one style.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Span {
+    style: Style,
+    text: String,
+}
+
+impl Span {
+    /// Reasons and EC2's words come from elsewhere: control characters in them must not reach the terminal.
+    pub(super) fn new(style: Style, text: impl Into<String>) -> Self {
+        let raw: String = text.into();
+        let mut text = String::with_capacity(raw.len());
+        for c in raw.chars() {
+            if c.is_control() { text.extend(c.escape_default()) } else { text.push(c) }
+        }
+        Self { style, text }
+    }
+
+    pub(super) fn plain(text: impl Into<String>) -> Self {
+        Self::new(Style::Plain, text)
+    }
+
+    /// In characters.
+    pub(super) fn width(&self) -> usize {
+        self.text.chars().count()
+    }
+}
+
+/// A page for people.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Page {
+    lines: Vec<Vec<Span>>,
+}
+
+impl Page {
+    /// A line of spans, one after the other.
+    pub(super) fn line(&mut self, spans: impl IntoIterator<Item = Span>) {
+        self.lines.push(spans.into_iter().collect());
+    }
+
+    /// A line that starts with a label, which may be empty to go on with the one above.
+    pub(super) fn field(&mut self, label: &str, spans: impl IntoIterator<Item = Span>) {
+        let label = Span::new(Style::Strong, format!("{label:LABEL_WIDTH$}"));
+        self.line(std::iter::once(label).chain(spans));
+    }
+
+    /// A heading of its own line.
+    pub(super) fn heading(&mut self, text: &str) {
+        self.line([Span::new(Style::Strong, text)]);
+    }
+
+    /// An empty line.
+    pub(super) fn blank(&mut self) {
+        self.lines.push(Vec::new());
+    }
+
+    /// The text, with or without colour. No line ends in spaces.
+    pub fn text(&self, colour: bool) -> String {
+        let mut text = String::new();
+        for line in &self.lines {
+            for (k, span) in line.iter().enumerate() {
+                let rest_is_empty = line[k + 1..].iter().all(|span| span.text.trim_end().is_empty());
+                let shown = if rest_is_empty { span.text.trim_end() } else { &span.text };
+                match span.style.escape().filter(|_| colour && !shown.trim().is_empty()) {
+                    // A `String` takes whatever is written.
+                    Some(escape) => drop(write!(text, "{escape}{shown}\x1b[0m")),
+                    None => text.push_str(shown),
+                }
+            }
+            text.push('\n');
+        }
+        text
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_others_wrote_can_not_steer_the_terminal() {
+        let mut page = Page::default();
+        page.line([Span::plain("a\x1b[2Jb\nc\u{9b}d\u{7f}")]);
+        let text = page.text(false);
+        assert_eq!(text, "a\\u{1b}[2Jb\\nc\\u{9b}d\\u{7f}\n");
+    }
+
+    #[test]
+    fn colour_adds_escapes_and_nothing_else() {
+        let mut page = Page::default();
+        page.field("TRAFFIC", [Span::new(Style::Good, "OK"), Span::plain("  all  ")]);
+        assert_eq!(page.text(false), "TRAFFIC    OK  all\n");
+        assert_eq!(page.text(true), "\x1b[1mTRAFFIC    \x1b[0m\x1b[32mOK\x1b[0m  all\n");
+    }
+}

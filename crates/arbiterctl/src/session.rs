@@ -1,0 +1,237 @@
+//! What all commands share: the client, the clock of this command, the terminal.
+
+use crate::cli::{Cli, Command, Output};
+use crate::client::{Admin, CallError, Client, Kind, endpoints};
+use crate::exit::Exit;
+use crate::failure::Failure;
+use crate::render::{self, Readable};
+use crate::view::Answered;
+use arbiter_core::time::HumanMs;
+use arbiter_proto::v1;
+use std::io::{BufRead, ErrorKind, Read, Write};
+use std::time::Duration;
+use tokio::time::Instant;
+use tonic::{Request, Response, Status};
+
+/// A question is answered within a round trip, or after an election, which takes some seconds at most.
+const TIMEOUT: Duration = Duration::from_secs(10);
+
+/// A route moves within a second; a pause is quiet within some; a handover may wait for an election.
+const TIMEOUT_WAITING: Duration = Duration::from_secs(60);
+
+/// Between two looks while waiting: people don't notice it, and a node doesn't either.
+const LOOK_EVERY: Duration = Duration::from_millis(200);
+
+/// An operator's name is shown on every screen: longer ones are cut.
+const NAME_CHARS_MAX: usize = 100;
+
+/// What is taken from the process's surroundings.
+#[derive(Debug, Clone, Default)]
+pub struct Environment {
+    /// The endpoints, separated by commas.
+    pub endpoint: Option<String>,
+    /// The operator's name.
+    pub user: Option<String>,
+    /// This host's name.
+    pub host: Option<String>,
+}
+
+/// Where a command writes, and from where it is answered.
+pub struct Terminal<'a> {
+    /// For what was asked for.
+    pub out: &'a mut dyn Write,
+    /// For errors and questions.
+    pub err: &'a mut dyn Write,
+    /// Who can be asked; `None` if nobody sits there.
+    pub answers: Option<Box<dyn BufRead + 'a>>,
+    /// Whether `out` shows colour.
+    pub colour: bool,
+    /// Whether `err` shows colour.
+    pub colour_err: bool,
+}
+
+/// One command's run.
+pub(crate) struct Session<'a, 't> {
+    client: Client,
+    timeout: Duration,
+    deadline: Instant,
+    output: Output,
+    stale: bool,
+    by: String,
+    terminal: &'a mut Terminal<'t>,
+}
+
+impl<'a, 't> Session<'a, 't> {
+    pub(crate) fn open(
+        cli: &Cli,
+        environment: &Environment,
+        terminal: &'a mut Terminal<'t>,
+    ) -> Result<Self, Failure> {
+        let global = &cli.global;
+        let (writes, waits) = match &cli.command {
+            Command::Switchover(args) => (true, args.wait),
+            Command::Pause(args) => (true, args.wait),
+            Command::Handover(args) => (true, args.wait),
+            Command::Resume => (true, false),
+            _ => (false, false),
+        };
+        if writes && global.stale {
+            return Err(Failure::new(Exit::Usage, "`--stale` is for questions: a command needs the leader")
+                .hint("leave `--stale` out"));
+        }
+        let addresses =
+            endpoints::choose(&global.endpoint, global.config.as_deref(), environment.endpoint.as_deref())?;
+        let timeout = global.timeout.unwrap_or(if waits { TIMEOUT_WAITING } else { TIMEOUT });
+        Ok(Self {
+            client: Client::new(addresses),
+            timeout,
+            deadline: Instant::now() + timeout,
+            output: global.output,
+            stale: global.stale,
+            by: operator(environment),
+            terminal,
+        })
+    }
+
+    /// How questions are to be answered.
+    pub(crate) fn asking(&self) -> Option<v1::Asking> {
+        Some(v1::Asking { stale: self.stale, forwarded: false })
+    }
+
+    /// Makes one call; `name` is the command, for what is said if it fails.
+    pub(crate) async fn call<Q, A, F>(
+        &mut self,
+        name: &str,
+        kind: Kind,
+        request: Q,
+        send: F,
+    ) -> Result<A, Failure>
+    where
+        Q: Clone,
+        F: AsyncFn(&mut Admin, Request<Q>) -> Result<Response<A>, Status>,
+    {
+        let answer = self.client.call(kind, self.deadline, request, send).await;
+        answer.map_err(|error: CallError| error.failure(name, kind))
+    }
+
+    /// Asks for everything at one moment.
+    pub(crate) async fn status(&mut self, name: &str) -> Result<v1::StatusReply, Failure> {
+        let request = v1::StatusRequest { asking: self.asking() };
+        self.call(name, Kind::Read, request, async |admin, request| admin.status(request).await).await
+    }
+
+    /// Puts an operation into the log. The same `request_id` may be sent again: it takes effect once.
+    ///
+    /// A refusal is a failure: nothing was changed.
+    pub(crate) async fn operate(
+        &mut self,
+        name: &str,
+        request_id: &str,
+        operation: v1::operate_request::Operation,
+    ) -> Result<v1::OperateReply, Failure> {
+        let request = v1::OperateRequest {
+            asking: self.asking(),
+            request_id: request_id.to_owned(),
+            by: self.by.clone(),
+            operation: Some(operation),
+        };
+        let send = async |admin: &mut Admin, request| admin.operate(request).await;
+        let reply = self.call(name, Kind::WriteOnce, request, send).await?;
+        if reply.accepted {
+            return Ok(reply);
+        }
+        Err(Failure::new(Exit::Failed, format!("`{name}` was refused: {}", reply.refusal))
+            .hint("`arbiterctl status` shows what stands; nothing was changed"))
+    }
+
+    /// Writes a view as it was asked for.
+    pub(crate) fn show<T: Readable>(&mut self, view: &T) -> Result<(), Failure> {
+        let text = match self.output {
+            Output::Table => view.page().text(self.terminal.colour),
+            Output::Json => render::json(view)
+                .map_err(|error| Failure::new(Exit::Failed, format!("can't write JSON: {error}")))?,
+        };
+        let written = self.terminal.out.write_all(text.as_bytes()).and_then(|()| self.terminal.out.flush());
+        match written {
+            // Whoever read it has had enough: `arbiterctl history | head`.
+            Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
+            Err(error) => Err(Failure::new(Exit::Failed, format!("can't write to standard output: {error}"))),
+            Ok(()) => Ok(()),
+        }
+    }
+
+    /// The exit code of a question's answer: one that is stale without having been asked for so lacks a quorum.
+    pub(crate) fn exit_of(&self, answered: &Answered) -> Exit {
+        if answered.linearizable || self.stale { Exit::Ok } else { Exit::NoQuorum }
+    }
+
+    /// Asks the operator; without one, `--yes` is needed. The time for the answer is not counted.
+    pub(crate) fn confirm(&mut self, question: &str) -> Result<(), Failure> {
+        let Some(answers) = &mut self.terminal.answers else {
+            return Err(Failure::new(Exit::Usage, format!("nobody can be asked: {question}"))
+                .hint("add `--yes` if it shall be done"));
+        };
+        let mut answer = String::new();
+        let asked = write!(self.terminal.err, "{question} [y/N] ").and_then(|()| self.terminal.err.flush());
+        // An answer is one word; a line without an end is none.
+        asked
+            .and_then(|()| answers.take(100).read_line(&mut answer))
+            .map_err(|error| Failure::new(Exit::Failed, format!("can't ask: {error}")))?;
+        self.deadline = Instant::now() + self.timeout;
+        if matches!(answer.trim().to_lowercase().as_str(), "y" | "yes") {
+            return Ok(());
+        }
+        Err(Failure::new(Exit::Failed, "not confirmed: nothing was changed"))
+    }
+
+    /// Waits until the next look is due; `false` once the time has run out.
+    pub(crate) async fn next_look(&self) -> bool {
+        let next = Instant::now() + LOOK_EVERY;
+        tokio::time::sleep_until(next.min(self.deadline)).await;
+        next < self.deadline
+    }
+
+    /// The time that this command was given, for what is said when it has run out.
+    pub(crate) fn patience(&self) -> HumanMs {
+        HumanMs(u64::try_from(self.timeout.as_millis()).unwrap_or(u64::MAX))
+    }
+}
+
+/// `user@host`, as far as they are known.
+fn operator(environment: &Environment) -> String {
+    let user = environment.user.as_deref().unwrap_or("unknown");
+    let host = environment.host.as_deref().map(str::trim).filter(|host| !host.is_empty());
+    let name = host.map_or_else(|| user.to_owned(), |host| format!("{user}@{host}"));
+    name.chars().filter(|c| !c.is_control()).take(NAME_CHARS_MAX).collect()
+}
+
+/// A random name for one request, so that sending it twice does it once.
+pub(crate) fn request_id() -> Result<String, Failure> {
+    let mut bytes = [0_u8; 16];
+    std::fs::File::open("/dev/urandom").and_then(|mut random| random.read_exact(&mut bytes)).map_err(
+        |error| Failure::new(Exit::Failed, format!("can't read /dev/urandom: {error}; nothing was asked")),
+    )?;
+    Ok(format!("{:032x}", u128::from_be_bytes(bytes)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_operator_is_named_by_what_is_known() {
+        let name = |user: Option<&str>, host: Option<&str>| {
+            operator(&Environment { endpoint: None, user: user.map(Into::into), host: host.map(Into::into) })
+        };
+        assert_eq!(name(Some("anna"), Some("bastion\n")), "anna@bastion");
+        assert_eq!(name(Some("an\x1bna"), None), "anna");
+        assert_eq!(name(None, Some("")), "unknown");
+    }
+
+    #[test]
+    fn request_ids_differ() {
+        let (one, two) = (request_id().unwrap(), request_id().unwrap());
+        assert_eq!(one.len(), 32);
+        assert_ne!(one, two);
+    }
+}
