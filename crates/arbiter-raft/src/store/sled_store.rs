@@ -153,6 +153,15 @@ impl Store for SledStore {
     }
 
     fn apply(&self, batch: &Batch) -> Result<(), StoreError> {
+        // A change that is alone needs no batch: sled would write a manifest for it, which costs the disk another
+        // round trip, and almost every write of Raft's is alone.
+        if let [(key, value)] = batch.changes() {
+            let changed = match value {
+                Some(value) => self.db.insert(key.as_slice(), value.as_slice()),
+                None => self.db.remove(key.as_slice()),
+            };
+            return changed.map(drop).map_err(failed("written"));
+        }
         let mut changes = sled::Batch::default();
         for (key, value) in batch.changes() {
             match value {
