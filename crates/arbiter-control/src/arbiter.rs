@@ -22,13 +22,13 @@ use crate::provider::Provider;
 use crate::tasks::Event;
 use crate::transport::Transport;
 use arbiter_core::evidence::{Ending, Evidence};
-use arbiter_core::ids::{IntentId, NodeId, PolicyVersion};
-use arbiter_core::leadership::{Candidacy, Move, Standing};
+use arbiter_core::ids::{IntentId, NodeId, PolicyVersion, Resource};
+use arbiter_core::leadership::Candidacy;
 use arbiter_core::policy::{Policy, Probe};
-use arbiter_core::report::{Change, OwnView, Picture, ReportedProbe};
-use arbiter_core::state::{ClusterState, RULES_VERSION};
-use arbiter_core::time::MonoMs;
-use std::collections::{BTreeMap, BTreeSet};
+use arbiter_core::report::{Change, Picture};
+use arbiter_core::state::ClusterState;
+use arbiter_core::time::{MonoMs, UnixMs};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{mpsc, watch};
@@ -36,6 +36,9 @@ use tokio::task::JoinSet;
 
 /// Messages taken in before one step: a flood of parcels must not keep the loop from acting.
 const MESSAGES_PER_STEP: usize = 64;
+
+/// Ended tasks taken in before one step: the calls of a whole batch.
+const EVENTS_PER_STEP: usize = 64;
 
 /// Everything that touches the world.
 #[derive(Clone)]
@@ -73,19 +76,28 @@ pub(crate) struct Arbiter {
     pub hands: Hands,
     pub office: Option<Office>,
     pub tasks: JoinSet<Event>,
-    pub known_since: BTreeMap<IntentId, MonoMs>,
+    /// Each unsettled intent, and when this process first saw it.
+    known: BTreeMap<IntentId, (MonoMs, Resource)>,
     /// When the loop last woke from a stall: evidence older than this was not gathered by a working leader.
     pub woke: MonoMs,
     /// No new intents before this: the leadership is being handed over.
     pub handing_over_until: MonoMs,
     pub next_look: MonoMs,
     pub looking: bool,
+    /// The look that is under way began too early for what it is asked for now.
+    pub look_again: bool,
+    /// Looks in a row that failed.
+    pub failed_looks: u32,
     /// Look often until then: something of ours has just changed.
     pub alert_until: MonoMs,
-    candidacy: Candidacy,
-    ending: Ending,
-    next_report: MonoMs,
-    report_now: bool,
+    /// Operators' commands under way.
+    pub operators: usize,
+    /// The wall clock at the beginning of this step.
+    pub step_wall: UnixMs,
+    pub candidacy: Candidacy,
+    pub ending: Ending,
+    pub last_report: Option<MonoMs>,
+    pub report_now: bool,
     deadline: MonoMs,
     probes_of: Option<PolicyVersion>,
 }
@@ -110,15 +122,19 @@ impl Arbiter {
             hands: Hands::default(),
             office: None,
             tasks: JoinSet::new(),
-            known_since: BTreeMap::new(),
+            known: BTreeMap::new(),
             woke: now,
             handing_over_until: MonoMs(0),
             next_look: now,
             looking: false,
+            look_again: false,
+            failed_looks: 0,
             alert_until: now,
+            operators: 0,
+            step_wall: UnixMs(0),
             candidacy: Candidacy::default(),
             ending: Ending::None,
-            next_report: now,
+            last_report: None,
             report_now: true,
             deadline: now,
             probes_of: None,
@@ -132,11 +148,12 @@ impl Arbiter {
         self.step();
         loop {
             let wait = Duration::from_millis(self.deadline.since_ms(self.now()));
+            // In order, so that the same events give the same run: what has ended first, what is asked last. No
+            // source can keep the others from their turn: tasks are bounded, and each message is a step's whole
+            // share.
             tokio::select! {
-                message = inbox.recv() => match message {
-                    Some(message) => self.receive(message, &mut inbox),
-                    None => break,
-                },
+                biased;
+                Some(done) = self.tasks.join_next() => if !self.done(done) { break },
                 alive = states.changed() => if alive.is_err() { break },
                 alive = changes.changed() => if alive.is_err() { break },
                 alive = transitions.changed() => match alive {
@@ -146,7 +163,10 @@ impl Arbiter {
                         break;
                     }
                 },
-                Some(done) = self.tasks.join_next() => self.done(done),
+                message = inbox.recv() => match message {
+                    Some(message) => self.receive(message, &mut inbox),
+                    None => break,
+                },
                 () = tokio::time::sleep(wait) => {}
             }
             self.notice_a_stall();
@@ -178,7 +198,7 @@ impl Arbiter {
     fn handle(&mut self, message: Message) {
         match message {
             Message::Parcel(parcel) => {
-                if self.picture.accept(parcel) == Change::Transition {
+                if self.accept(parcel) == Change::Transition {
                     // What one node has just learned, the others must learn from it: it may be the only bridge.
                     self.report_now = true;
                 }
@@ -200,19 +220,31 @@ impl Arbiter {
         }
     }
 
-    fn done(&mut self, done: Result<Event, tokio::task::JoinError>) {
-        match done {
-            Ok(event) => self.take_in(event),
-            Err(error) => tracing::error!(%error, "a task of the control loop ended badly"),
+    /// Takes in what has ended, a batch of calls together. False if the loop can't go on: a task that broke off
+    /// took with it what it had to bring back, and books with a hole are worse than a restart.
+    fn done(&mut self, first: Result<Event, tokio::task::JoinError>) -> bool {
+        let (mut next, mut taken) = (Some(first), 0);
+        while let Some(done) = next {
+            match done {
+                Ok(event) => self.take_in(event),
+                Err(error) => {
+                    tracing::error!(%error, "a task of the control loop broke off: the loop ends");
+                    return false;
+                }
+            }
+            taken += 1;
+            next = if taken < EVENTS_PER_STEP { self.tasks.try_join_next() } else { None };
         }
+        true
     }
 
-    /// The loop should have been back by its deadline. If it is later than a report interval, it stood still:
-    /// what it holds is older than it looks, and its own silence may have made others act.
+    /// The loop should have been back by its deadline, which is half a report interval away at most. If it is
+    /// later than as much again, it may have stood still for a report interval: what it holds is older than it
+    /// looks, and its own silence may have made others act.
     fn notice_a_stall(&mut self) {
         let now = self.now();
         let late_ms = now.since_ms(self.deadline);
-        if late_ms > self.policy().timing.report_interval_ms {
+        if late_ms > self.half_interval_ms() {
             tracing::warn!(
                 late_ms,
                 "the loop stood still; it plans nothing until a quorum has reported anew"
@@ -221,32 +253,81 @@ impl Arbiter {
         }
     }
 
+    fn half_interval_ms(&self) -> u64 {
+        self.policy().timing.report_interval_ms / 2
+    }
+
     fn step(&mut self) {
+        // The wall clock first: if the hypervisor stops us in between, it shows in the check before each call.
+        self.step_wall = self.parts.clock.wall_ms();
         let now = self.now();
-        self.view = self.parts.consensus.view();
+        self.look_at_consensus();
         self.know_intents(now);
         self.follow_policy();
-        if self.report_now || now >= self.next_report {
+        if self.report_is_due(now) {
             self.report(now);
             self.stand(now);
         }
+        self.hold_office(now);
         if now >= self.next_look && !self.looking && self.state.cluster_id.is_some() {
             self.start_look(now);
         }
-        self.hold_office(now);
+        if self.is_in_office() {
+            self.own_orphans();
+            self.write_outcomes(now);
+            self.keep_house(now);
+        }
         if self.may_act(now) {
             self.act(now);
         }
-        self.deadline = self.next_report.min(if self.looking { self.next_report } else { self.next_look });
-        self.deadline = self.deadline.max(now.plus_ms(1));
+        self.deadline = self.next_deadline(now);
     }
 
-    /// Notes when this process first saw each unsettled intent: the takeover wait counts from there.
+    fn look_at_consensus(&mut self) {
+        let view = self.parts.consensus.view();
+        if (view.role, view.leader) != (self.view.role, self.view.leader) {
+            // Who stands for election rests on what everybody says of the leader.
+            self.report_now = true;
+        }
+        self.view = view;
+    }
+
+    /// When to be back if nothing happens before: never now, or the loop would run hot.
+    fn next_deadline(&self, now: MonoMs) -> MonoMs {
+        let looks = self.state.cluster_id.is_some() && !self.looking;
+        let look = if looks { self.next_look } else { self.report_due() };
+        let stale = self.next_stale(now).unwrap_or(look);
+        let idle = now.plus_ms(self.half_interval_ms());
+        self.report_due().min(look).min(stale).min(idle).max(now.plus_ms(1))
+    }
+
+    /// When the next node's report grows stale, unless another comes: that is an event like any other.
+    fn next_stale(&self, now: MonoMs) -> Option<MonoMs> {
+        let limit_ms = self.policy().timing.report_stale_after_ms;
+        let ages = self.picture.reports().filter(|report| report.node != self.settings.me);
+        ages.filter_map(|report| self.picture.age_ms(report.node, now))
+            .filter(|age_ms| *age_ms <= limit_ms)
+            .map(|age_ms| now.plus_ms(limit_ms - age_ms + 1))
+            .min()
+    }
+
+    /// Notes when this process first saw each unsettled intent: the takeover wait counts from there. A route
+    /// whose intent a newer epoch has settled must be read: nobody knows what became of the call.
     fn know_intents(&mut self, now: MonoMs) {
-        let unsettled = &self.state.unsettled;
-        self.known_since.retain(|id, _| unsettled.contains_key(id));
-        for id in unsettled.keys() {
-            self.known_since.entry(*id).or_insert(now);
+        let current = self.state.office.epoch;
+        let known = std::mem::take(&mut self.known);
+        for (id, (since, resource)) in known {
+            if self.state.unsettled.contains_key(&id) {
+                self.known.insert(id, (since, resource));
+            } else if id.epoch < current {
+                if let Resource::Route(route) = resource {
+                    self.eyes.demand_read(route, now);
+                }
+                self.look_now(now);
+            }
+        }
+        for (id, doubt) in &self.state.unsettled {
+            self.known.entry(*id).or_insert_with(|| (now, doubt.intent.action.resource()));
         }
     }
 
@@ -259,91 +340,34 @@ impl Arbiter {
         let mine = |probe: &&Probe| probe.observers.contains(&self.settings.me);
         self.parts.prober.set_probes(policy.probes.iter().filter(mine).cloned().collect());
         self.eyes.retain(&policy);
-        self.next_look = self.now();
+        self.look_now(self.now());
+        self.picture.set_stale_after(policy.timing.report_stale_after_ms);
         let peers = self.peers();
         self.picture.retain(|node| peers.contains(&node));
     }
 
-    fn peers(&self) -> BTreeSet<NodeId> {
-        let members = self.view.voters.iter().chain(&self.view.learners).copied();
-        let named = self.policy().nodes.iter().map(|node| node.id);
-        members.chain(named).filter(|node| *node != self.settings.me).collect()
-    }
-
-    fn report(&mut self, now: MonoMs) {
-        self.report_now = false;
-        self.next_report = now.plus_ms(self.policy().timing.report_interval_ms);
-        let view = self.own_view(now);
-        self.picture.compose(view, now);
-        for peer in self.peers() {
-            self.parts.transport.offer(peer, self.picture.parcel_for(peer));
-        }
-    }
-
-    fn own_view(&self, now: MonoMs) -> OwnView {
-        let probes = self.parts.prober.snapshot().into_iter().map(|(id, status)| {
-            let reported = ReportedProbe {
-                state: status.state,
-                for_ms: now.since_ms(status.since),
-                last_rtt_us: status.last_rtt_us,
-                loss_permille: status.loss_permille,
-                error: status.last_error,
-            };
-            (id, reported)
-        });
-        let leader = match self.view.role {
-            Role::Leader => Some((self.settings.me, 0)),
-            _ => self.view.leader.zip(self.view.leader_heard_ms),
-        };
-        OwnView {
-            probes: probes.collect(),
-            ending: self.ending,
-            describe_ok_age_ms: self.eyes.describe_ok_age_ms(now),
-            provider_unreachable: self.eyes.unreachable(),
-            leader,
-            rules_supported: RULES_VERSION,
-            wall_ms: self.parts.clock.wall_ms(),
-        }
-    }
-
-    /// Leadership: nobody campaigns unless a majority says that the leader is silent.
-    fn stand(&mut self, now: MonoMs) {
-        if self.state.cluster_id.is_none() && self.view.voters.is_empty() {
-            return;
-        }
-        let standing = Standing {
-            me: self.settings.me,
-            policy: &self.state.policy,
-            picture: &self.picture,
-            voters: &self.view.voters,
-            silence_ms: self.settings.lease_ms,
-            leads: self.view.role == Role::Leader,
-            quiet: self.state.is_quiet() && self.hands.is_empty(),
-        };
-        match self.candidacy.decide(&standing, now) {
-            Move::Stay => {}
-            Move::Campaign if self.ending == Ending::None => {
-                tracing::info!("a majority hears no leader: this node stands for election");
-                self.parts.consensus.campaign();
-            }
-            Move::Campaign => {}
-            Move::HandOver(to) => self.hand_over(to, None),
-        }
-    }
-
     /// Everything that a decision of this moment could rest on.
     pub fn evidence(&self, now: MonoMs) -> Evidence {
+        let mut nodes = self.picture.facts(now);
+        for (node, facts) in &mut nodes {
+            // While we stood still nobody heard from us, so nobody's silence counts that long: who has not
+            // reported since is as one who was never heard.
+            if !self.picture.reported_since(*node, self.woke) {
+                facts.age_ms = None;
+                facts.heard_for_ms = 0;
+            }
+        }
         Evidence {
-            listening_ms: self.picture.listening_ms(now),
+            listening_ms: self.picture.listening_ms(now).min(now.since_ms(self.woke)),
             voters: self.view.voters.clone(),
-            nodes: self.picture.facts(now),
+            nodes,
             instances: self.eyes.instance_facts(now),
             routes: self.eyes.route_facts(now),
         }
     }
 
     pub fn known_for_ms(&self, now: MonoMs) -> BTreeMap<IntentId, u64> {
-        self.known_since.iter().map(|(id, since)| (*id, now.since_ms(*since))).collect()
+        self.known.iter().map(|(id, (since, _))| (*id, now.since_ms(*since))).collect()
     }
 }
 

@@ -10,8 +10,7 @@ use arbiter_core::policy::{Policy, Target};
 use arbiter_core::time::MonoMs;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// How long after an acknowledged call a describe may still show the world of before it.
-pub const READ_STALENESS_MS: u64 = 2_000;
+pub use arbiter_core::evidence::READ_STALENESS_MS;
 
 #[derive(Debug, Clone)]
 struct HeldRoute {
@@ -53,16 +52,14 @@ pub(crate) struct Eyes {
 
 impl Eyes {
     /// Takes in a look that began at `started`.
-    pub fn saw(&mut self, look: Observation, started: MonoMs, whole: bool) {
+    pub fn saw(&mut self, look: Observation, started: MonoMs) {
         self.last_ok = Some(started);
         self.last_error = None;
         self.problems = look.problems;
         for (id, seen) in look.routes {
             self.saw_route(id, seen, started);
         }
-        if whole {
-            self.instances.retain(|id, _| look.instances.contains_key(id));
-        }
+        self.instances.retain(|id, _| look.instances.contains_key(id));
         for (id, seen) in look.instances {
             let since = match self.instances.get(&id) {
                 Some(held) if held.seen.state == seen.state => held.since,
@@ -192,24 +189,24 @@ mod tests {
     #[test]
     fn a_read_that_began_before_our_call_was_acknowledged_is_left_out() {
         let mut eyes = Eyes::default();
-        eyes.saw(at("eni-1"), MonoMs(0), false);
+        eyes.saw(at("eni-1"), MonoMs(0));
         eyes.touched(&"r".into(), Some(Target::Interface("eni-2".into())), MonoMs(1_000));
-        eyes.saw(at("eni-1"), MonoMs(900), false);
+        eyes.saw(at("eni-1"), MonoMs(900));
         assert_eq!(shown(&eyes), "eni-2");
-        eyes.saw(at("eni-1"), MonoMs(1_000 + READ_STALENESS_MS - 1), false);
+        eyes.saw(at("eni-1"), MonoMs(1_000 + READ_STALENESS_MS - 1));
         assert_eq!(shown(&eyes), "eni-2");
-        eyes.saw(at("eni-1"), MonoMs(1_000 + READ_STALENESS_MS), false);
+        eyes.saw(at("eni-1"), MonoMs(1_000 + READ_STALENESS_MS));
         assert_eq!(shown(&eyes), "eni-1");
     }
 
     #[test]
     fn after_an_unanswered_call_the_next_read_counts_at_once() {
         let mut eyes = Eyes::default();
-        eyes.saw(at("eni-1"), MonoMs(0), false);
+        eyes.saw(at("eni-1"), MonoMs(0));
         eyes.touched(&"r".into(), None, MonoMs(1_000));
-        eyes.saw(at("eni-9"), MonoMs(999), false);
+        eyes.saw(at("eni-9"), MonoMs(999));
         assert_eq!(shown(&eyes), "eni-1");
-        eyes.saw(at("eni-2"), MonoMs(1_000), false);
+        eyes.saw(at("eni-2"), MonoMs(1_000));
         assert_eq!(shown(&eyes), "eni-2");
     }
 
@@ -218,9 +215,9 @@ mod tests {
         arbiter_core::rules::proves("takeover.otherwise-settle-and-read");
         let mut eyes = Eyes::default();
         eyes.demand_read("r".into(), MonoMs(500));
-        eyes.saw(at("eni-1"), MonoMs(499), false);
+        eyes.saw(at("eni-1"), MonoMs(499));
         assert_eq!(eyes.must_read().len(), 1);
-        eyes.saw(at("eni-1"), MonoMs(500), false);
+        eyes.saw(at("eni-1"), MonoMs(500));
         assert_eq!(eyes.must_read().len(), 0);
     }
 }

@@ -14,6 +14,7 @@ mod message;
 mod office;
 pub mod prober;
 pub mod provider;
+mod reporting;
 mod tasks;
 pub mod transport;
 

@@ -62,7 +62,7 @@ impl Arbiter {
             describe_ok_age_ms: self.eyes.describe_ok_age_ms(now),
             provider_error: self.eyes.last_error().cloned(),
             provider_problems: self.eyes.problems().to_vec(),
-            stages: self.hands.stages.iter().cloned().collect(),
+            stages: self.hands.stages.list(),
             alarms: plan.alarms.clone(),
             evidence,
             plan,

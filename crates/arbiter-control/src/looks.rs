@@ -4,6 +4,8 @@ use crate::arbiter::Arbiter;
 use crate::provider::{Observation, ProviderError, ProviderErrorKind, Scope};
 use crate::tasks::Event;
 use arbiter_core::time::MonoMs;
+use futures::FutureExt as _;
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,37 +16,63 @@ const ALERT_EVERY_MS: u64 = 1_000;
 pub(crate) const ALERT_MS: u64 = 6_000;
 
 /// A look that takes longer than this is given up; the provider's own timeouts end it before.
-const LOOK_LIMIT: Duration = Duration::from_secs(20);
+const LOOK_LIMIT: Duration = Duration::from_secs(10);
 
 impl Arbiter {
+    /// Asks for a look that begins no earlier than now.
+    pub fn look_now(&mut self, now: MonoMs) {
+        self.next_look = now;
+        self.look_again = self.looking;
+    }
+
     pub fn start_look(&mut self, now: MonoMs) {
         self.looking = true;
+        self.look_again = false;
         let provider = Arc::clone(&self.parts.provider);
         let policy = Arc::clone(&self.state.policy);
         self.tasks.spawn(async move {
-            let looked = tokio::time::timeout(LOOK_LIMIT, provider.observe(&policy, Scope::All)).await;
-            let result = looked.unwrap_or_else(|_| Err(too_long()));
-            Event::Looked { started: now, whole: true, result }
+            let look = AssertUnwindSafe(provider.observe(&policy, Scope::All)).catch_unwind();
+            let result = match tokio::time::timeout(LOOK_LIMIT, look).await {
+                Ok(Ok(result)) => result,
+                Ok(Err(_panic)) => Err(broke_off()),
+                Err(_) => Err(too_long()),
+            };
+            Event::Looked { started: now, result }
         });
     }
 
-    pub fn looked(&mut self, started: MonoMs, whole: bool, result: Result<Observation, ProviderError>) {
+    pub fn looked(&mut self, started: MonoMs, result: Result<Observation, ProviderError>) {
         let now = self.now();
         self.looking = false;
         match result {
-            Ok(observation) => self.eyes.saw(observation, started, whole),
+            Ok(observation) => {
+                self.failed_looks = 0;
+                self.eyes.saw(observation, started);
+            }
             Err(error) => {
                 if self.eyes.last_error() != Some(&error) {
                     tracing::warn!(%error, kind = ?error.kind, "the provider could not be read");
                 }
+                self.failed_looks = self.failed_looks.saturating_add(1);
                 self.eyes.failed(error);
             }
         }
-        let often = now < self.alert_until || self.eyes.something_moves() || self.eyes.last_error().is_some();
-        let every_ms = self.policy().timing.reconcile_interval_ms;
-        let every_ms = if often { every_ms.min(ALERT_EVERY_MS) } else { every_ms };
         // Counted from its beginning, so that a slow provider is not also looked at less often.
-        self.next_look = started.plus_ms(every_ms).max(now.plus_ms(1));
+        self.next_look = started.plus_ms(self.look_wait_ms(now)).max(now.plus_ms(1));
+        if std::mem::take(&mut self.look_again) {
+            self.next_look = now;
+        }
+    }
+
+    fn look_wait_ms(&self, now: MonoMs) -> u64 {
+        let every_ms = self.policy().timing.reconcile_interval_ms;
+        if self.eyes.last_error().is_some() && !self.eyes.unreachable() {
+            // The provider answers, and refuses: to ask it more often makes a throttle worse.
+            let doublings = self.failed_looks.saturating_sub(1).min(16);
+            return (ALERT_EVERY_MS << doublings).min(every_ms);
+        }
+        let often = now < self.alert_until || self.eyes.something_moves() || self.eyes.unreachable();
+        if often { every_ms.min(ALERT_EVERY_MS) } else { every_ms }
     }
 
     /// Something of ours has changed: look soon, and often for a while.
@@ -60,5 +88,14 @@ fn too_long() -> ProviderError {
         operation: "observe".to_owned(),
         code: "Timeout".to_owned(),
         message: format!("no answer within {} s", LOOK_LIMIT.as_secs()),
+    }
+}
+
+fn broke_off() -> ProviderError {
+    ProviderError {
+        kind: ProviderErrorKind::Rejected,
+        operation: "observe".to_owned(),
+        code: "Internal".to_owned(),
+        message: "the provider's own code broke off: see the log".to_owned(),
     }
 }

@@ -2,16 +2,21 @@
 
 use crate::arbiter::Arbiter;
 use crate::consensus::Role;
+use crate::hands::Turn;
 use crate::message::{Answer, AskError};
-use crate::tasks::{Event, Purpose, answer};
+use crate::tasks::{Event, OPERATORS_LIMIT, Purpose, answer};
 use arbiter_core::command::{Command, EntryId, Operation, Stamp};
 use arbiter_core::ids::{Epoch, IntentId, NodeId, Term};
 use arbiter_core::state::RULES_VERSION;
 use arbiter_core::time::MonoMs;
+use std::time::Duration;
 use tokio::sync::oneshot;
 
 /// Log time is written down at least this often, so that a new leader goes on from about where the old one was.
 const TICK_EVERY_MS: u64 = 60_000;
+
+/// A handover that takes longer has failed. Raft's own ends within a few leases.
+const HANDOVER_LIMIT: Duration = Duration::from_secs(10);
 
 /// Time in office of this process.
 #[derive(Debug, Clone)]
@@ -41,22 +46,21 @@ impl Arbiter {
     /// Takes office or leaves it. A process that finds itself leader without an epoch of its own begins one,
     /// also when Raft resumes the leadership in the same term after a restart.
     pub fn hold_office(&mut self, now: MonoMs) {
-        if self.view.role != Role::Leader {
-            if let Some(office) = self.office.take() {
-                tracing::warn!(epoch = office.epoch.0, "out of office");
-                self.hands.leave_office();
-            }
+        let (leads, term) = (self.view.role == Role::Leader, self.view.term);
+        let current = self.state.office.epoch;
+        // An epoch that another followed is over, also if this process began both: an earlier `BeginEpoch` that
+        // went unanswered, say.
+        let over = |office: &Office| !leads || office.term != term || current > office.epoch;
+        if let Some(office) = self.office.take_if(|office| over(office)) {
+            tracing::warn!(epoch = office.epoch.0, "out of office");
+            self.hands.leave_office();
+        }
+        if !leads || self.office.is_some() || self.state.cluster_id.is_none() {
             return;
         }
-        let term = self.view.term;
-        if self.office.as_ref().is_some_and(|office| office.term == term) || self.state.cluster_id.is_none() {
-            return;
-        }
-        self.office = None;
-        self.hands.leave_office();
-        if self.hands.begin(Purpose::BeginEpoch(term)) {
-            let me = self.settings.me;
-            self.propose(Purpose::BeginEpoch(term), Command::BeginEpoch { node: me }, now);
+        if let Some(ticket) = self.hands.turns.take(Turn::BeginEpoch(term), now) {
+            let command = Command::BeginEpoch { node: self.settings.me };
+            self.propose(Purpose::BeginEpoch(term), Some(ticket), command, now);
         }
     }
 
@@ -68,19 +72,24 @@ impl Arbiter {
         let epoch = Epoch(entry.index.0);
         tracing::info!(epoch = epoch.0, term = term.0, "in office");
         self.office = Some(Office { term, epoch, began: now, last_number: 0, stamped: now });
-        // A new leader looks before long: its picture of the provider may be a reconcile round old.
-        self.next_look = now;
+        // A new leader looks at once: its picture of the provider may be a reconcile round old.
+        self.look_now(now);
         self.alert_until = now.plus_ms(crate::looks::ALERT_MS);
     }
 
-    /// Whether this process may plan and act now.
-    pub fn may_act(&self, now: MonoMs) -> bool {
+    /// Whether this process may write its outcomes and keep its books now.
+    pub fn is_in_office(&self) -> bool {
         let Some(office) = &self.office else { return false };
         // The state must have caught up with our own epoch: nothing is acted on before.
         let in_office = self.state.office.epoch == office.epoch;
         // A leader that is cut off still says `Leader`. It stops when its quorum has been silent for a lease.
         let backed = self.view.quorum_acked_ms.is_some_and(|ms| ms <= self.settings.lease_ms);
-        in_office && backed && now >= self.handing_over_until && self.awake()
+        in_office && backed
+    }
+
+    /// Whether this process may plan and act now.
+    pub fn may_act(&self, now: MonoMs) -> bool {
+        self.is_in_office() && now >= self.handing_over_until && self.awake()
     }
 
     /// After a stall, and at the start, a quorum must have reported since.
@@ -99,8 +108,10 @@ impl Arbiter {
         let over =
             self.state.overrides.pause.as_ref().and_then(|pause| pause.until).is_some_and(|at| at <= log_now);
         let due = now.since_ms(office.stamped) >= TICK_EVERY_MS;
-        if (over || due) && self.hands.begin(Purpose::Tick) {
-            self.propose(Purpose::Tick, Command::Tick { stamp }, now);
+        if (over || due)
+            && let Some(ticket) = self.hands.turns.take(Turn::Tick, now)
+        {
+            self.propose(Purpose::House, Some(ticket), Command::Tick { stamp }, now);
         }
         if RULES_VERSION > self.state.rules_version {
             self.raise_rules(stamp, now);
@@ -112,9 +123,11 @@ impl Arbiter {
         let knows =
             |node: &&NodeId| self.picture.report(**node).is_some_and(|r| r.rules_supported >= version);
         let supported_by: Vec<_> = self.state.members.keys().filter(knows).copied().collect();
-        if supported_by.len() == self.state.members.len() && self.hands.begin(Purpose::RaiseRules) {
+        if supported_by.len() == self.state.members.len()
+            && let Some(ticket) = self.hands.turns.take(Turn::RaiseRules, now)
+        {
             let command = Command::RaiseRules { stamp, version, supported_by };
-            self.propose(Purpose::RaiseRules, command, now);
+            self.propose(Purpose::House, Some(ticket), command, now);
         }
     }
 
@@ -131,17 +144,29 @@ impl Arbiter {
             let leader = self.view.leader.filter(|leader| *leader != self.settings.me);
             return answer(reply, Err(AskError::NotLeader { leader }));
         };
+        if self.operators >= OPERATORS_LIMIT {
+            let why = format!("{OPERATORS_LIMIT} commands are under way already: there may be no quorum");
+            return answer(reply, Err(AskError::Unavailable(why)));
+        }
+        self.operators += 1;
         let stamp = office.stamp(now);
         let command = Command::Operator { stamp, request, by, operation };
-        self.propose(Purpose::Operator(Some(reply)), command, now);
+        self.propose(Purpose::Operator(reply), None, command, now);
     }
 
     /// Gives the leadership away: no new intents until it has worked or has had its time.
     pub fn hand_over(&mut self, to: NodeId, reply: Option<oneshot::Sender<Result<(), AskError>>>) {
         let now = self.now();
-        if now < self.handing_over_until {
+        let refusal = if now < self.handing_over_until {
+            Some("a handover is under way".to_owned())
+        } else if to == self.settings.me || !self.view.voters.contains(&to) {
+            Some(format!("node {to} is not another voter"))
+        } else {
+            None
+        };
+        if let Some(why) = refusal {
             if let Some(reply) = reply {
-                answer(reply, Err(AskError::Unavailable("a handover is under way".to_owned())));
+                answer(reply, Err(AskError::Unavailable(why)));
             }
             return;
         }
@@ -149,7 +174,9 @@ impl Arbiter {
         self.handing_over_until = now.plus_ms(self.settings.lease_ms.saturating_mul(3));
         let consensus = std::sync::Arc::clone(&self.parts.consensus);
         self.tasks.spawn(async move {
-            let result = consensus.hand_over(to).await;
+            let handover = tokio::time::timeout(HANDOVER_LIMIT, consensus.hand_over(to));
+            let late = |_| Err(format!("not within {} s", HANDOVER_LIMIT.as_secs()));
+            let result = handover.await.unwrap_or_else(late);
             Event::HandedOver { to, result, reply }
         });
     }
