@@ -56,7 +56,7 @@ fn check_force(state: &ClusterState, instance: &InstanceId, force: bool, now: Lo
     let waited_ms = now.since_ms(slot.stop.1);
     let after_ms = state.policy.remediation.force_stop_after_ms;
     require(waited_ms >= after_ms, || format!("the stop has had {waited_ms} of {after_ms} ms"))?;
-    require(slot.start.is_none(), || "it was started since".to_owned())
+    require(slot.start_acked.is_none(), || "it was started since".to_owned())
 }
 
 fn not_the_last_standing(state: &ClusterState, judge: &Judge<'_>, gateway: &Gateway) -> Result<(), String> {
