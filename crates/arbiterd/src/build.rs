@@ -65,14 +65,16 @@ pub async fn build(config: Config) -> anyhow::Result<Node> {
     let address = listener.local_addr()?;
     let clock: Arc<dyn Clock> = Arc::new(BoottimeClock);
     warn_of_icmp(&policy);
-    let ec2 = connect_ec2(&local).await?;
+    let ec2 = Arc::new(connect_ec2(&local).await?);
+    tokio::spawn(preflight(Arc::clone(&ec2), policy.clone()));
     let raft = RaftNode::open(raft_settings(&local, &timing, &policy)).await?;
     let lease_ms = timing.election_timeout_max_ms;
     let consensus = Arc::new(RaftConsensus::new(raft.clone(), lease_ms));
     let parts = Parts {
         consensus,
-        provider: Arc::new(ec2),
-        prober: Arc::new(SocketProber::start(Arc::clone(&clock))),
+        provider: ec2,
+        // On a thread of its own: no other work may delay a probe.
+        prober: Arc::new(SocketProber::start_on_own_thread(Arc::clone(&clock))?),
         transport: Arc::new(ReportSender::start(&local.peers, &raft.state())?),
         clock,
     };
@@ -186,6 +188,21 @@ async fn connect_ec2(local: &LocalConfig) -> anyhow::Result<Ec2> {
         tracing::error!(%error, "EC2 can't be used yet");
     }
     Ok(ec2)
+}
+
+/// What would keep a failover or a remediation from working, said at the start and not when it is needed.
+async fn preflight(ec2: Arc<Ec2>, policy: Policy) {
+    for finding in ec2.preflight(&policy).await {
+        let (code, subject, remedy) = (finding.code, &finding.subject, &finding.remedy);
+        match finding.severity {
+            arbiter_ec2::preflight::Severity::Error => {
+                tracing::error!(code, %subject, %remedy, "{}", finding.message);
+            }
+            arbiter_ec2::preflight::Severity::Warning => {
+                tracing::warn!(code, %subject, %remedy, "{}", finding.message);
+            }
+        }
+    }
 }
 
 fn warn_of_icmp(policy: &Policy) {

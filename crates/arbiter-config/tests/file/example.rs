@@ -29,7 +29,7 @@ fn each_node_finds_itself_and_its_peers() {
         assert_eq!(local.data_dir, PathBuf::from("/var/lib/route-arbiter"));
         let others = (1..).map(NodeId).zip(addresses.map(|(_, address)| address.to_owned()));
         assert_eq!(local.peers, others.filter(|(id, _)| *id != local.id).collect::<BTreeMap<_, _>>());
-        assert_eq!((local.log.format, local.log.filter.as_str()), (LogFormat::Text, "info"));
+        assert_eq!((local.log.format, local.log.filter.as_str()), (LogFormat::Text, "info,openraft=off"));
         assert_eq!((local.ec2.endpoint, local.ec2.region), (None, None));
     }
 }

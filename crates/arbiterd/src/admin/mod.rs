@@ -7,8 +7,8 @@ mod status;
 use crate::admin::forward::Peers;
 use arbiter_config::LocalConfig;
 use arbiter_control::{AskError, Control, Look};
-use arbiter_core::command::{Applied, Operation};
-use arbiter_core::ids::{NodeId, PathId, RouteId};
+use arbiter_core::command::{Applied, Command, Mode, Operation, Proposal};
+use arbiter_core::ids::{GatewayId, InstanceId, NodeId, PathId, PolicyVersion, RouteId};
 use arbiter_proto::v1;
 use arbiter_proto::v1::admin_server::Admin;
 use arbiter_raft::{RaftNode, Standing};
@@ -17,6 +17,9 @@ use tonic::{Request, Response, Status};
 
 /// How long a quorum may take to confirm the leadership for a read: a few round trips.
 const CONFIRM: Duration = Duration::from_millis(800);
+
+/// How long a readmission may take to be committed.
+const PROPOSE: Duration = Duration::from_secs(3);
 
 /// Events in one answer at most.
 const EVENTS_LIMIT: usize = 1_000;
@@ -85,6 +88,44 @@ impl AdminService {
             )),
             Standing::Founding => Some("the cluster is being formed".to_owned()),
             Standing::Refused { reason } => Some(reason.clone()),
+        }
+    }
+
+    /// Lets a node come back with a new disk. It goes straight into the log: it is no decision of the loop, and
+    /// must work while the loop has no quorum of reports.
+    async fn readmit(&self, name: &str, by: String) -> Result<Response<v1::OperateReply>, Status> {
+        let look = self.control.look().await.map_err(unavailable)?;
+        let policy = &look.state.policy;
+        let node = policy.nodes.iter().find(|node| node.name == name).ok_or_else(|| {
+            let known: Vec<_> = policy.nodes.iter().map(|node| node.name.as_str()).collect();
+            Status::not_found(format!("no node `{name}`; the policy has: {}", known.join(", ")))
+        })?;
+        let command = Command::Readmit { node: node.id, incarnation: None, by };
+        let proposal = Proposal { wall_ms: look.wall_ms, command };
+        let (entry, applied) = self.raft.propose(proposal, PROPOSE).await.map_err(|error| match error {
+            arbiter_raft::ProposeError::NotLeader { .. } => self.no_leader(),
+            arbiter_raft::ProposeError::Unknown(_) => Status::deadline_exceeded(error.to_string()),
+            other => Status::unavailable(other.to_string()),
+        })?;
+        Ok(Response::new(self.operated(entry.index.0, &applied)))
+    }
+
+    fn operated(&self, index: u64, applied: &Applied) -> v1::OperateReply {
+        let refusal = match applied {
+            Applied::Refused(refusal) => refusal.to_string(),
+            _ => String::new(),
+        };
+        v1::OperateReply {
+            answered: Some(v1::Answered {
+                by: self.me.clone(),
+                linearizable: true,
+                applied: index,
+                ..v1::Answered::default()
+            }),
+            index,
+            accepted: refusal.is_empty(),
+            refusal,
+            ..v1::OperateReply::default()
         }
     }
 
@@ -192,28 +233,42 @@ impl Admin for AdminService {
                 "request_id and by must be given, and no longer than {TEXT_LIMIT} bytes"
             )));
         }
+        if let Some(v1::operate_request::Operation::Readmit(readmit)) = &request.operation {
+            return self.readmit(&readmit.node, by).await;
+        }
         let operation = operation(request.operation)?;
         let answer = match self.control.operate(id, by, operation).await {
             Ok(answer) => answer,
             Err(AskError::NotLeader { .. }) => return Err(self.no_leader()),
             Err(other) => return Err(unavailable(other)),
         };
-        let refusal = match &answer.applied {
-            Applied::Refused(refusal) => refusal.to_string(),
-            _ => String::new(),
-        };
+        let reply = self.operated(answer.entry.index.0, &answer.applied);
         Ok(Response::new(v1::OperateReply {
-            answered: Some(v1::Answered {
-                by: self.me.clone(),
-                linearizable: true,
-                applied: answer.entry.index.0,
-                ..v1::Answered::default()
-            }),
-            index: answer.entry.index.0,
-            accepted: refusal.is_empty(),
-            refusal,
             quiet: answer.quiet,
             start_to_come: answer.start_to_come.map(|gateway| gateway.0).unwrap_or_default(),
+            ..reply
+        }))
+    }
+
+    async fn get_policy(
+        &self,
+        request: Request<v1::GetPolicyRequest>,
+    ) -> Result<Response<v1::GetPolicyReply>, Status> {
+        let request = request.into_inner();
+        let asking = request.asking.unwrap_or_default();
+        let mut not_asked = None;
+        if let Some(leader) = self.elsewhere(&asking) {
+            let passed_on = v1::GetPolicyRequest { asking: forwarded(request.asking) };
+            match self.peers.client(leader)?.get_policy(passed_on).await {
+                Ok(reply) => return Ok(reply),
+                Err(error) => not_asked = Some(format!("the leader does not answer: {}", error.message())),
+            }
+        }
+        let (look, answered) = self.look(&asking, not_asked).await?;
+        Ok(Response::new(v1::GetPolicyReply {
+            answered: Some(answered),
+            version: look.state.policy_version.0,
+            toml: arbiter_config::render_policy(&look.state.policy),
         }))
     }
 
@@ -247,15 +302,47 @@ impl Admin for AdminService {
 
 fn operation(operation: Option<v1::operate_request::Operation>) -> Result<Operation, Status> {
     use v1::operate_request::Operation as Wire;
-    match operation {
-        Some(Wire::Switchover(switchover)) => {
-            Ok(Operation::Switchover { route: RouteId(switchover.route), path: PathId(switchover.path) })
+    Ok(match operation {
+        Some(Wire::Switchover(v1::Switchover { route, path })) => {
+            Operation::Switchover { route: RouteId(route), path: PathId(path) }
         }
-        Some(Wire::Pause(pause)) if pause.reason.trim().is_empty() => {
-            Err(Status::invalid_argument("a pause needs a reason: it is shown to everybody"))
+        Some(Wire::Pause(v1::PauseCluster { reason, for_ms })) => {
+            Operation::Pause { reason: given("a pause", reason)?, for_ms }
         }
-        Some(Wire::Pause(pause)) => Ok(Operation::Pause { reason: pause.reason, for_ms: pause.for_ms }),
-        Some(Wire::Resume(_)) => Ok(Operation::Resume),
-        None => Err(Status::invalid_argument("no operation, or one that this version does not know")),
+        Some(Wire::Resume(_)) => Operation::Resume,
+        Some(Wire::SetMode(mode)) => Operation::SetMode(if mode.observe { Mode::Observe } else { Mode::Act }),
+        Some(Wire::Drain(v1::Drain { gateway, reason })) => {
+            Operation::Drain { gateway: GatewayId(gateway), reason: given("a drain", reason)? }
+        }
+        Some(Wire::Undrain(undrain)) => Operation::Undrain { gateway: GatewayId(undrain.gateway) },
+        Some(Wire::Pin(v1::Pin { route, path })) => {
+            Operation::Pin { route: RouteId(route), path: PathId(path) }
+        }
+        Some(Wire::Unpin(unpin)) => Operation::Unpin { route: RouteId(unpin.route) },
+        Some(Wire::ReplaceGateway(v1::ReplaceGateway { gateway, instance, interface })) => {
+            Operation::ReplaceGateway {
+                gateway: GatewayId(gateway),
+                instance: InstanceId(instance),
+                interface,
+            }
+        }
+        Some(Wire::ApplyPolicy(v1::ApplyPolicy { version, toml })) => {
+            let file = std::path::Path::new("the policy that was sent");
+            let (policy, _) = arbiter_config::parse_policy(file, &toml)
+                .map_err(|refused| Status::invalid_argument(refused.to_string()))?;
+            Operation::ApplyPolicy { version: PolicyVersion(version), policy: Box::new(policy) }
+        }
+        Some(Wire::Readmit(_)) => return Err(Status::internal("a readmission is no operation of the loop")),
+        None => {
+            return Err(Status::invalid_argument("no operation, or one that this version does not know"));
+        }
+    })
+}
+
+/// A reason, which must be given: it is shown to everybody.
+fn given(what: &str, reason: String) -> Result<String, Status> {
+    if reason.trim().is_empty() {
+        return Err(Status::invalid_argument(format!("{what} needs a reason: it is shown to everybody")));
     }
+    Ok(reason)
 }
