@@ -5,6 +5,7 @@ mod epochs;
 mod history;
 mod intents;
 mod operators;
+mod properties;
 mod slots;
 
 use crate::command::{Cause, Outcome};
