@@ -38,6 +38,8 @@ pub struct LocalConfig {
     pub listen: SocketAddr,
     /// Where others reach it, `host:port`.
     pub address: String,
+    /// Where it serves its status page and metrics over HTTP; nowhere if this is not given.
+    pub http: Option<SocketAddr>,
     /// Where its data live. Made absolute as far as the file's own path is.
     pub data_dir: PathBuf,
     /// Where *this* node reaches each of the others, `host:port`.

@@ -26,6 +26,7 @@ impl Document {
             name: own.policy.name.clone(),
             listen: own.listen?,
             address: own.address.clone(),
+            http: own.http,
             data_dir: folder.join(&own.data_dir),
             peers: peers.collect(),
             log: self.log.clone(),

@@ -9,7 +9,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::ops::Range;
 use std::path::PathBuf;
 
-const KEYS: &[&str] = &["id", "name", "zone", "address", "listen", "data_dir", "reach"];
+const KEYS: &[&str] = &["id", "name", "zone", "address", "listen", "http", "data_dir", "reach"];
 
 /// One `[[node]]`.
 pub(super) struct NodeEntry {
@@ -17,6 +17,8 @@ pub(super) struct NodeEntry {
     pub(super) address: String,
     /// `None` where it neither is given nor follows from the address; that has been complained of.
     pub(super) listen: Option<SocketAddr>,
+    /// Where the status page is served; nowhere unless the file says so, to the world only if it says that.
+    pub(super) http: Option<SocketAddr>,
     pub(super) data_dir: PathBuf,
     /// Where this node reaches others, if not at their address.
     pub(super) reach: BTreeMap<String, String>,
@@ -93,11 +95,14 @@ fn node(table: &mut Table<'_, '_>, purpose: Use) -> (NodeEntry, ReachSpans) {
     };
     let address = address(table, purpose);
     let listen = listen(table, &address);
+    let http = http(table, listen);
     let data_dir = table.text("data_dir", "data_dir", "\"/var/lib/route-arbiter\"");
     let data_dir = PathBuf::from(data_dir.unwrap_or("/var/lib/route-arbiter"));
     let (reach, spans) = reach(table);
-    (NodeEntry { policy, address, listen, data_dir, reach }, spans)
+    (NodeEntry { policy, address, listen, http, data_dir, reach }, spans)
 }
+
+const HTTP: &str = "\"127.0.0.1:7480\"";
 
 const ADDRESS: &str = "\"172.16.1.157:7400\"";
 
@@ -133,6 +138,24 @@ fn listen(table: &mut Table<'_, '_>, address: &str) -> Option<SocketAddr> {
         );
     }
     listen
+}
+
+/// Its own port: what is asked over HTTP must never take the place of what the nodes tell each other.
+fn http(table: &mut Table<'_, '_>, listen: Option<SocketAddr>) -> Option<SocketAddr> {
+    let http: SocketAddr = table.parsed("http", "http", "an IP address and a port", HTTP)?;
+    let taken = listen.is_some_and(|listen| {
+        let same_host =
+            listen.ip() == http.ip() || listen.ip().is_unspecified() || http.ip().is_unspecified();
+        listen.port() == http.port() && same_host
+    });
+    if taken {
+        table.error(
+            "http",
+            format!("`{http}` is where this node listens for peers and clients"),
+            format!("write another port, as in `http = {HTTP}`"),
+        );
+    }
+    Some(http)
 }
 
 fn reach(table: &mut Table<'_, '_>) -> (BTreeMap<String, String>, ReachSpans) {

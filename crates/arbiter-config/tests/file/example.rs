@@ -107,3 +107,12 @@ fn every_key_is_in_the_example() {
         assert!(text.contains(&format!("\n{key} = ")), "{key} is not explained");
     }
 }
+
+#[test]
+fn the_status_port_is_as_the_example_says() {
+    assert_eq!(loaded("strongswan-1").local.http, None);
+    let text = std::fs::read_to_string(EXAMPLE).expect("the example").replace("# http = ", "http = ");
+    let on =
+        arbiter_config::parse(Path::new(EXAMPLE), &text, "strongswan-1").unwrap_or_else(|it| panic!("{it}"));
+    assert_eq!(on.config.local.http, Some("127.0.0.1:7480".parse().unwrap()));
+}

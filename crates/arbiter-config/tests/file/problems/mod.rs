@@ -113,6 +113,18 @@ fn a_node_reaches_its_peers_where_it_is_told_to() {
 }
 
 #[test]
+fn the_status_port_is_off_unless_a_node_has_one() {
+    let text = BASE.replacen(
+        "address = \"10.0.3.1:7400\"",
+        "address = \"10.0.3.1:7400\"\nhttp = \"0.0.0.0:7480\"",
+        1,
+    );
+    let http = |node| parse(Path::new("f"), &text, node).expect("it is valid").config.local.http;
+    assert_eq!(http("witness"), Some("0.0.0.0:7480".parse().unwrap()));
+    assert_eq!(http("gw-1"), None);
+}
+
+#[test]
 fn probes_are_sent_by_those_whose_word_counts_unless_others_are_named() {
     let text = BASE.replacen("observers = [\"gw-1\", \"witness\"]\n", "", 1);
     let policy = parse(Path::new("f"), &text, "witness").expect("it is valid").config.policy;

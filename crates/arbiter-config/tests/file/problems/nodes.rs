@@ -225,7 +225,7 @@ f:21:9: error: node.reach: a table of node names and addresses is expected here
 f:21:1: error: node: unknown key `port`
     21 | port = 7400
        | ^^^^
-  help: known: `id`, `name`, `zone`, `address`, `listen`, `data_dir`, `reach`
+  help: known: `id`, `name`, `zone`, `address`, `listen`, `http`, `data_dir`, `reach`
 
 1 error
 "#,
@@ -245,4 +245,45 @@ f: error: --node: no `[[node]]` is named `witness`
 2 errors
 "#,
     );
+}
+
+#[test]
+fn the_status_port() {
+    check(
+        r#"address = "10.0.3.1:7400""#,
+        "address = \"10.0.3.1:7400\"\nhttp = \"127.0.0.1\"",
+        r#"
+f:21:8: error: node.http: `127.0.0.1` is not an IP address and a port
+    21 | http = "127.0.0.1"
+       |        ^^^^^^^^^^^
+  help: write it as in `http = "127.0.0.1:7480"`
+
+1 error
+"#,
+    );
+    check(
+        r#"address = "10.0.3.1:7400""#,
+        "address = \"10.0.3.1:7400\"\nhttp = 7480",
+        r#"
+f:21:8: error: node.http: a text is expected here, not the number 7480
+    21 | http = 7480
+       |        ^^^^
+  help: write `http = "127.0.0.1:7480"`
+
+1 error
+"#,
+    );
+    for http in ["10.0.3.1:7400", "0.0.0.0:7400"] {
+        let line = format!("http = \"{http}\"");
+        let marks = "^".repeat(http.len() + 2);
+        check(
+            r#"address = "10.0.3.1:7400""#,
+            &format!("address = \"10.0.3.1:7400\"\n{line}"),
+            &format!(
+                "f:21:8: error: node.http: `{http}` is where this node listens for peers and clients\n    \
+                 21 | {line}\n       |        {marks}\n  \
+                 help: write another port, as in `http = \"127.0.0.1:7480\"`\n\n1 error"
+            ),
+        );
+    }
 }
