@@ -36,21 +36,22 @@ pub struct Cli {
 
 /// For all commands.
 #[derive(Debug, Args)]
+#[command(next_help_heading = "For all commands")]
 pub struct Global {
     /// A node's host:port; more of them separated by commas, or by repeating this. Default: 127.0.0.1:7400
-    #[arg(long, global = true, value_name = "HOST:PORT", value_delimiter = ',')]
+    #[arg(long, display_order = 100, global = true, value_name = "HOST:PORT", value_delimiter = ',')]
     pub endpoint: Vec<String>,
     /// Take the nodes' addresses from this cluster.toml
-    #[arg(long, global = true, value_name = "FILE", conflicts_with = "endpoint")]
+    #[arg(long, display_order = 100, global = true, value_name = "FILE", conflicts_with = "endpoint")]
     pub config: Option<PathBuf>,
     /// For people or for programs
-    #[arg(short, long, global = true, value_enum, default_value_t = Output::Table)]
+    #[arg(short, long, display_order = 100, global = true, value_enum, default_value_t = Output::Table)]
     pub output: Output,
-    /// Show the answering node's own view without asking the leader: works without a quorum
-    #[arg(long, global = true)]
+    /// Show the answering node's own view without asking the leader: works without a quorum. For questions only
+    #[arg(long, display_order = 100, global = true)]
     pub stale: bool,
     /// How long to try. Default: 10s, with --wait 60s
-    #[arg(long, global = true, value_name = "DURATION", value_parser = timeout)]
+    #[arg(long, display_order = 100, global = true, value_name = "DURATION", value_parser = timeout)]
     pub timeout: Option<Duration>,
 }
 

@@ -168,11 +168,11 @@ impl<'a, 't> Session<'a, 't> {
     /// Asks the operator; without one, `--yes` is needed. The time for the answer is not counted.
     pub(crate) fn confirm(&mut self, question: &str) -> Result<(), Failure> {
         let Some(answers) = &mut self.terminal.answers else {
-            return Err(Failure::new(Exit::Usage, format!("nobody can be asked: {question}"))
+            return Err(Failure::new(Exit::Usage, format!("nobody is there to confirm it: {question}"))
                 .hint("add `--yes` if it shall be done"));
         };
         let mut answer = String::new();
-        let asked = write!(self.terminal.err, "{question} [y/N] ").and_then(|()| self.terminal.err.flush());
+        let asked = write!(self.terminal.err, "{question}? [y/N] ").and_then(|()| self.terminal.err.flush());
         // An answer is one word; a line without an end is none.
         asked
             .and_then(|()| answers.take(100).read_line(&mut answer))

@@ -11,7 +11,7 @@ use std::time::Duration;
 use tokio::time::{Instant, timeout};
 use tonic::transport::{Channel, Endpoint};
 use tonic::{Request, Response, Status};
-use trouble::{Trouble, deepest};
+use trouble::{SILENT, Trouble, deepest};
 
 /// The connection to one node's operators' seat.
 pub type Admin = AdminClient<Channel>;
@@ -128,7 +128,7 @@ impl Client {
                 Ok(answer.into_inner())
             }
             Ok(Err(status)) => Err(Trouble::of(&status)),
-            Err(_) => Err(Trouble::Lost(format!("no answer within {}", human(share)))),
+            Err(_) => Err(Trouble::Lost(SILENT.to_owned())),
         }
     }
 }

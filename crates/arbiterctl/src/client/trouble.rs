@@ -36,11 +36,22 @@ pub(super) enum Trouble {
     Refused(String, Code),
 }
 
+/// What is said of a node that took the request and did not answer.
+pub(super) const SILENT: &str = "connected, but no answer came";
+
+/// Either end may notice first that the time has run out: it is the same to whoever reads it.
+fn timed_out(status: &Status) -> bool {
+    let ours = status.source().is_some_and(|source| source.is::<tonic::TimeoutExpired>());
+    let words = tonic::TimeoutExpired(()).to_string();
+    ours || (status.code() == Code::Cancelled && status.message() == words)
+}
+
 impl Trouble {
     /// Reads an error status. A status that has a source was made here, because the connection broke.
     pub(super) fn of(status: &Status) -> Self {
         let words = status.message().to_owned();
         match status.code() {
+            _ if timed_out(status) => Self::Lost(SILENT.to_owned()),
             _ if status.source().is_some() => {
                 Self::Lost(format!("the connection broke: {}", deepest(status)))
             }
@@ -49,8 +60,12 @@ impl Trouble {
             | Code::InvalidArgument
             | Code::FailedPrecondition
             | Code::PermissionDenied
-            | Code::Unauthenticated
-            | Code::Unimplemented) => Self::Refused(words, code),
+            | Code::Unauthenticated) => Self::Refused(words, code),
+            // Whoever does not know the call has not done it.
+            Code::Unimplemented => Self::NotSent(format!(
+                "it is no node's port, or its program is older than this one ({words})"
+            )),
+            Code::DeadlineExceeded => Self::Lost(words),
             // All others can also come from half-way.
             code => Self::Lost(format!("{code:?}: {words}")),
         }
@@ -82,7 +97,11 @@ impl CallError {
             Self::Unknown(places) => {
                 let (what, hint) = match kind {
                     Kind::Read => ("no answer came in time", "ask again with a longer `--timeout`, or another node with `--endpoint`"),
-                    _ => (
+                    Kind::Write => (
+                        "no answer came in time: it may have taken effect, or take effect yet",
+                        "`arbiterctl status` shows what stands now",
+                    ),
+                    Kind::WriteOnce => (
                         "no answer came in time: it may have taken effect, or take effect yet",
                         "`arbiterctl history --limit 5` shows whether it did; asking again does no harm",
                     ),
@@ -94,9 +113,6 @@ impl CallError {
                 let failure = Failure { places: vec![Place { why: "refused it".into(), ..place }], ..failure };
                 match code {
                     Code::NotFound => failure.hint("`arbiterctl routes` lists the routes, `arbiterctl members` the nodes"),
-                    Code::Unimplemented => {
-                        failure.hint("that is no node's port, or its program is older than this one: `arbiterctl --version`")
-                    }
                     _ => failure,
                 }
             }
@@ -130,7 +146,7 @@ mod tests {
             (Code::Internal, "lost"),
             (Code::NotFound, "refused"),
             (Code::FailedPrecondition, "refused"),
-            (Code::Unimplemented, "refused"),
+            (Code::Unimplemented, "not-sent"),
         ];
         for (code, expected) in cases {
             let found = match Trouble::of(&Status::new(code, "words")) {

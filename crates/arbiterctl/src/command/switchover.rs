@@ -17,7 +17,7 @@ pub(crate) async fn run(args: &SwitchoverArgs, session: &mut Session<'_, '_>) ->
     let before = explain::ask(&name, route, session).await?;
     let says = preview(&before, path)?;
     if !args.yes {
-        session.confirm(&format!("{says}?"))?;
+        session.confirm(&format!("move {says}"))?;
     }
     let operation = Operation::Switchover(v1::Switchover { route: route.clone(), path: path.clone() });
     let reply = session.operate(&name, &request_id()?, operation).await?;
@@ -25,7 +25,7 @@ pub(crate) async fn run(args: &SwitchoverArgs, session: &mut Session<'_, '_>) ->
         answered: reply.answered.into(),
         command: "switchover".to_owned(),
         index: Some(reply.index),
-        says: vec![format!("{says}: committed at log index {}", reply.index)],
+        says: vec![format!("committed at log index {}: move {says}", reply.index)],
         ..WrittenView::default()
     };
     if args.wait {
@@ -39,7 +39,7 @@ pub(crate) async fn run(args: &SwitchoverArgs, session: &mut Session<'_, '_>) ->
     Ok(Exit::Ok)
 }
 
-/// What would happen, in words. A path that the route doesn't have is refused here, with those that it has.
+/// What would be moved, in words. A path that the route doesn't have is refused here, with those that it has.
 fn preview(before: &ExplainView, path: &str) -> Result<String, Failure> {
     let route = &before.route;
     let Some(to) = route.paths.iter().find(|known| known.id == path) else {
@@ -54,7 +54,7 @@ fn preview(before: &ExplainView, path: &str) -> Result<String, Failure> {
     let state = format!("{} for {}", to.verdict, HumanMs(to.for_ms));
     let caution = if to.verdict == Verdict::Up { "" } else { ": it moves once that is Up" };
     Ok(format!(
-        "move {} ({} in {}) from {from} to {path}, which is {state}{caution}",
+        "{} ({} in {}) from {from} to {path}, which is {state}{caution}",
         route.id, route.destination, route.table
     ))
 }

@@ -15,7 +15,7 @@ impl Readable for HistoryView {
     }
 }
 
-pub(super) fn table(events: &[EventView]) -> Table<10> {
+fn table(events: &[EventView]) -> Table<10> {
     let mut table =
         Table::new(["WHEN", "INDEX", "EPOCH", "EVENT", "ABOUT", "WHAT", "RULE", "BY", "INTENT", "WHY"]);
     for event in events {

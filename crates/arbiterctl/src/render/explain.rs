@@ -1,6 +1,5 @@
 //! `explain ROUTE`: where, since when, by which rule, on whose word; why not elsewhere; what happened before.
 
-use super::event;
 use super::lists::observed;
 use super::page::{Page, Span, Style};
 use super::status::alarms;
@@ -26,8 +25,7 @@ impl Readable for ExplainView {
         page.blank();
         alarms(&mut page, &self.alarms);
         page.blank();
-        page.heading("BEFORE");
-        event::table(&self.events).onto(&mut page, "nothing is remembered of it");
+        self.past(&mut page);
         whose(&mut page, &self.answered);
         page
     }
@@ -67,6 +65,34 @@ impl ExplainView {
         page.field("SINCE", [Span::plain(since)]);
     }
 
+    fn past(&self, page: &mut Page) {
+        if self.events.is_empty() {
+            page.field("BEFORE", [Span::new(Style::Faint, "nothing is remembered of it")]);
+            return;
+        }
+        page.heading("BEFORE, newest last");
+        for event in &self.events {
+            let at = before(&self.answered, event.wall_ms);
+            page.line([Span::plain(format!("  {} ({at} ago): {}", Utc(event.wall_ms), event.summary))]);
+            let mut origin = format!("      {}, log index {}", event.kind, event.index);
+            let parts = [
+                ("epoch", event.epoch.map(|epoch| epoch.to_string())),
+                ("intent", event.intent.clone()),
+                ("rule", event.cause.clone()),
+                ("by", event.actor.clone()),
+            ];
+            for (name, part) in parts {
+                if let Some(part) = part {
+                    origin.push_str(&format!(", {name} {part}"));
+                }
+            }
+            page.line([Span::plain(origin)]);
+            for reason in &event.reasons {
+                page.line([Span::plain(format!("      because {reason}"))]);
+            }
+        }
+    }
+
     fn why(&self, page: &mut Page) {
         let mut label = "WHY";
         for reason in &self.route.why {
@@ -101,7 +127,7 @@ fn way_home(route: &RouteView) -> String {
     if !route.overrides.is_empty() {
         return format!("{home}, which {state}; an operator's wish stands in the way");
     }
-    format!("{home}, which {state}; it returns once that was Up long enough without a break{flaps}")
+    format!("{home}, which {state}; it returns once that has been Up long enough without a break{flaps}")
 }
 
 fn describe(page: &mut Page, path: &PathView, route: &RouteView) {

@@ -25,7 +25,11 @@ impl Readable for StatusView {
 
 impl StatusView {
     fn head(&self, page: &mut Page) {
-        let (style, word) = if self.traffic.right { (Style::Good, "OK") } else { (Style::Bad, "DEGRADED") };
+        let (style, word) = match (self.traffic.right, self.answered.linearizable) {
+            (true, true) => (Style::Good, "OK"),
+            (true, false) => (Style::Warn, "UNCONFIRMED"),
+            (false, _) => (Style::Bad, "DEGRADED"),
+        };
         let count =
             format!("  {} of {} right", self.traffic.routes_right, counted(self.traffic.routes, "route"));
         let mut line = vec![Span::new(style, word), Span::plain(count)];
@@ -44,7 +48,7 @@ impl StatusView {
             let text = "nothing is moved; the history says what would be";
             page.field("OBSERVING", [Span::new(Style::Warn, text)]);
         }
-        page.field("NEXT", [or_dash(self.next_failure.as_ref())]);
+        page.field("NEXT LOSS", [or_dash(self.next_failure.as_ref())]);
         let id = self.cluster_id.as_deref().unwrap_or("not formed");
         let text = format!("{} ({id}), policy version {}", self.cluster, self.policy_version);
         page.field("CLUSTER", [Span::plain(text)]);
@@ -53,7 +57,7 @@ impl StatusView {
     fn leadership(&self) -> Vec<Span> {
         let who = match &self.leader {
             Some(leader) => Span::plain(leader),
-            None => Span::new(Style::Bad, "NONE: nothing is decided"),
+            None => Span::new(Style::Bad, "NONE"),
         };
         let epoch = self.epoch.map_or_else(|| "no epoch".to_owned(), |epoch| format!("epoch {epoch}"));
         let quorum = &self.quorum;
@@ -160,10 +164,10 @@ pub(super) fn alarms(page: &mut Page, alarms: &[AlarmView]) {
     page.heading("ALARMS");
     for alarm in alarms {
         let style = urgency_style(&alarm.urgency);
-        let detail = alarm.detail.as_ref().map(|detail| format!(": {detail}")).unwrap_or_default();
+        let detail = alarm.detail.as_ref().map(|detail| format!(" ({detail})")).unwrap_or_default();
         page.line([
             Span::new(style, format!("  {:<8}", alarm.urgency)),
-            Span::plain(format!("  {} {}: {}{detail}", alarm.code, alarm.subject, alarm.title)),
+            Span::plain(format!("  {}  {}: {}{detail}", alarm.code, alarm.subject, alarm.title)),
         ]);
         page.line([Span::plain(format!("            do: {}", alarm.remedy))]);
     }

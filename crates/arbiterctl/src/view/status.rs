@@ -58,7 +58,7 @@ impl View for StatusView {
 /// Is traffic right?
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Traffic {
-    /// Every route is right.
+    /// Every route is right, and there is one.
     pub right: bool,
     /// How many routes are right.
     pub routes_right: usize,
@@ -165,7 +165,8 @@ impl From<v1::StatusReply> for StatusView {
         let wrong: Vec<String> =
             routes.iter().filter(|route| !route.right).map(|route| route.id.clone()).collect();
         let traffic = Traffic {
-            right: wrong.is_empty(),
+            // Without routes there is no traffic that could be right.
+            right: wrong.is_empty() && !routes.is_empty(),
             routes_right: routes.len() - wrong.len(),
             routes: routes.len(),
             wrong,

@@ -1,0 +1,15 @@
+//! The real binary against a node that answers by script: every view as text and as JSON, every help, error and exit
+//! code. What is expected stands in `tests/golden/`; `UPDATE_GOLDEN=1 cargo test -p arbiterctl` rewrites it, and the
+//! diff is then read like code.
+
+#![expect(clippy::unwrap_used, reason = "what helps a test may panic as the test may")]
+
+mod commands;
+mod errors;
+mod fake;
+mod golden;
+mod help;
+mod run;
+mod scenes;
+mod terminal;
+mod views;
