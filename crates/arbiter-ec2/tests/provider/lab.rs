@@ -6,6 +6,7 @@ use crate::{raw, suite};
 use arbiter_control::provider::{CallKind, Provider, ProviderErrorKind, Scope};
 use arbiter_core::command::Outcome;
 use arbiter_core::policy::Target;
+use arbiter_core::rules::proves;
 use arbiter_core::tag::CallTag;
 use arbiter_lab::endpoint::{EndpointHandle, EndpointSettings};
 use arbiter_lab::faults::{Effect, Fault};
@@ -114,6 +115,7 @@ async fn the_provider_suite_passes_against_the_lab() {
 
 #[tokio::test]
 async fn every_mutation_carries_its_tag_and_no_describe_does() {
+    proves("tag.cluster-epoch-intent");
     let lab = Lab::start().await;
     let ec2 = connect(settings(&lab.fixture.url)).await;
     ec2.observe(&suite::policy(&lab.fixture), Scope::All).await.unwrap();

@@ -5,6 +5,7 @@ use crate::calls::*;
 use crate::rude_server::{Manner, Rude, error, success};
 use arbiter_control::provider::{CallKind, Provider, ProviderErrorKind, Scope};
 use arbiter_core::command::Outcome;
+use arbiter_core::rules::proves;
 use arbiter_ec2::{Ec2, Settings};
 use std::net::TcpListener;
 use tokio::time::{Duration, Instant, timeout};
@@ -52,6 +53,7 @@ async fn an_acknowledged_mutation_is_done() {
 
 #[tokio::test]
 async fn every_way_to_lose_the_answer_is_no_answer_and_one_request() {
+    proves("dispatch.one-request");
     let ways = [
         (Manner::Close, LONG_MS),
         (Manner::Reset, LONG_MS),
@@ -69,6 +71,7 @@ async fn every_way_to_lose_the_answer_is_no_answer_and_one_request() {
 
 #[tokio::test]
 async fn a_call_ends_at_its_timeout() {
+    proves("dispatch.ends-at-timeout");
     for manner in [Manner::Hang, Manner::StopWithinBody] {
         let before = Instant::now();
         outcome_of(manner, move_route(), SHORT_MS).await;
