@@ -4,6 +4,7 @@
 //! referee of all later tests. Nothing in here links any AWS code: what we speak to must not be what we speak with.
 
 pub mod calllog;
+pub mod demo;
 pub mod endpoint;
 pub mod faults;
 pub mod world;

@@ -1,10 +1,12 @@
 //! `arbiter-lab`: the lab from the command line.
 
 use anyhow::Context;
+use arbiter_lab::demo::DemoArgs;
 use arbiter_lab::endpoint::{Endpoint, EndpointSettings};
 use clap::{Args, Parser, Subcommand};
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::process::ExitCode;
 use tokio::signal::unix::{SignalKind, signal};
 
 /// Stand-ins for a VPC: to try Route Arbiter without an AWS account.
@@ -19,6 +21,9 @@ struct Cli {
 enum Command {
     /// Serve the EC2 API for the reference case, until it gets SIGINT or SIGTERM.
     Endpoint(EndpointArgs),
+    /// Play the demo: three nodes on loopback, and everything that can happen to them. `scripts/demo` builds what it
+    /// needs and starts it.
+    Demo(DemoArgs),
 }
 
 #[derive(Debug, Args)]
@@ -36,15 +41,19 @@ struct EndpointArgs {
 }
 
 #[tokio::main]
-async fn main() -> anyhow::Result<()> {
+async fn main() -> anyhow::Result<ExitCode> {
+    let command = Cli::parse().command;
+    // The demo speaks for itself; what it has to say is not to be mixed with what its parts log.
+    let level = if matches!(command, Command::Demo(_)) { "warn" } else { "info" };
     tracing_subscriber::fmt()
         .with_writer(std::io::stderr)
         .with_env_filter(
-            tracing_subscriber::EnvFilter::try_from_default_env().unwrap_or_else(|_| "info".into()),
+            tracing_subscriber::EnvFilter::try_from_default_env().unwrap_or_else(|_| level.into()),
         )
         .init();
-    match Cli::parse().command {
-        Command::Endpoint(args) => serve_endpoint(args).await,
+    match command {
+        Command::Endpoint(args) => serve_endpoint(args).await.map(|()| ExitCode::SUCCESS),
+        Command::Demo(args) => arbiter_lab::demo::run(args).await,
     }
 }
 

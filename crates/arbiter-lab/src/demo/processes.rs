@@ -1,0 +1,113 @@
+//! The `arbiterd` processes: started, killed, and noticed when they end by themselves.
+
+use super::cluster::Node;
+use anyhow::Context;
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use tokio::process::{Child, Command};
+
+/// How much of a log is shown when its process has ended, in lines.
+const TAIL_LINES: usize = 6;
+
+/// Three processes at most. They are killed when this is dropped.
+#[derive(Debug)]
+pub(super) struct Processes {
+    program: PathBuf,
+    folder: PathBuf,
+    endpoint_url: String,
+    running: Mutex<BTreeMap<Node, Child>>,
+}
+
+impl Processes {
+    /// For `arbiterd` in `bin_dir`, with `cluster.toml`, data and logs in `folder`.
+    pub fn new(bin_dir: &Path, folder: &Path, endpoint_url: String) -> anyhow::Result<Self> {
+        let program = bin_dir.join("arbiterd");
+        anyhow::ensure!(
+            program.is_file(),
+            "{} is not there; `scripts/demo` builds it, or `cargo build -p arbiterd`",
+            program.display()
+        );
+        let home = folder.join("home");
+        std::fs::create_dir(&home).with_context(|| format!("{} can't be made", home.display()))?;
+        let running = Mutex::default();
+        Ok(Self { program, folder: folder.to_owned(), endpoint_url, running })
+    }
+
+    fn running(&self) -> MutexGuard<'_, BTreeMap<Node, Child>> {
+        self.running.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The log of a node.
+    pub fn log(&self, node: Node) -> PathBuf {
+        self.folder.join(format!("{node}.log"))
+    }
+
+    /// Starts a node, as a booting host does. One that runs is left alone.
+    pub fn start(&self, node: Node) -> anyhow::Result<()> {
+        let mut running = self.running();
+        if running.contains_key(&node) {
+            return Ok(());
+        }
+        let path = self.log(node);
+        let log = File::options().create(true).append(true).open(&path);
+        let log = log.with_context(|| format!("{} can't be written", path.display()))?;
+        let mut command = Command::new(&self.program);
+        // Nothing of the user's own AWS environment shall reach it: neither keys nor proxies nor profiles.
+        command
+            .env_clear()
+            .env("PATH", std::env::var_os("PATH").unwrap_or_default())
+            .env("HOME", self.folder.join("home"))
+            .env("AWS_ENDPOINT_URL_EC2", &self.endpoint_url)
+            .env("AWS_REGION", "cn-north-1")
+            .env("AWS_ACCESS_KEY_ID", node.access_key())
+            .env("AWS_SECRET_ACCESS_KEY", "of-the-demo")
+            .env("AWS_EC2_METADATA_DISABLED", "true")
+            .env("RUST_BACKTRACE", "1");
+        if let Some(filter) = std::env::var_os("RUST_LOG") {
+            command.env("RUST_LOG", filter);
+        }
+        let child = command
+            .arg("--config")
+            .arg(self.folder.join("cluster.toml"))
+            .args(["--node", node.name()])
+            .stdin(Stdio::null())
+            .stdout(log.try_clone()?)
+            .stderr(log)
+            .kill_on_drop(true)
+            .spawn()
+            .with_context(|| format!("{} can't be started", self.program.display()))?;
+        running.insert(node, child);
+        Ok(())
+    }
+
+    /// Kills a node without warning (SIGKILL). Returns when it is gone.
+    pub async fn kill(&self, node: Node) -> anyhow::Result<()> {
+        let child = self.running().remove(&node);
+        let Some(mut child) = child else { return Ok(()) };
+        child.kill().await.with_context(|| format!("arbiterd of {node} can't be killed"))
+    }
+
+    /// Fails if a process has ended that nobody killed.
+    pub fn check(&self) -> anyhow::Result<()> {
+        let mut running = self.running();
+        for (node, child) in running.iter_mut() {
+            if let Some(status) = child.try_wait()? {
+                let tail = tail(&self.log(*node));
+                anyhow::bail!(
+                    "arbiterd of {node} has ended by itself ({status}). The end of its log:\n{tail}"
+                );
+            }
+        }
+        Ok(())
+    }
+}
+
+fn tail(log: &Path) -> String {
+    let text =
+        std::fs::read(log).map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).unwrap_or_default();
+    let lines: Vec<_> = text.lines().collect();
+    lines[lines.len().saturating_sub(TAIL_LINES)..].join("\n")
+}

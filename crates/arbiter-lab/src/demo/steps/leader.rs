@@ -1,0 +1,81 @@
+//! The leader is killed in the middle of a failover: while its call to EC2 is under way.
+//!
+//! Nobody can know then whether that call will take effect. Whoever leads next finds the intent in the log: it may
+//! send the same again, and nothing else, until no call of the dead leader can land any more.
+
+use crate::demo::cluster::{GATEWAY_1, GATEWAY_2, Node};
+use crate::demo::referee::Aim;
+use crate::demo::scene::{Not, Scene, wanted};
+use crate::demo::show::{Rest, Show, moves};
+use crate::demo::steps::tunnel::moved_to_two;
+use crate::faults::{Effect, Fault};
+use std::time::Duration;
+
+/// The call is held up for so long before it takes effect, in milliseconds: less than a call may last.
+const HELD_UP_MS: u64 = 1_200;
+/// How long to look for a second hand, after everything is done: longer than any call may last.
+const NO_SECOND_HAND: Duration = Duration::from_secs(3);
+
+pub(super) async fn play(show: &Show<'_>, fault: bool) -> anyhow::Result<()> {
+    show.calm_under(Node::Witness).await?;
+    let stage = show.stage;
+    let old = Node::Witness;
+    let mut held_up = None;
+    if fault {
+        let slow = Effect::Latency { before_ms: HELD_UP_MS, after_ms: 0 };
+        held_up = Some(stage.endpoint.faults().set(Fault::on("ReplaceRoute", slow).times(1))?);
+        show.say("tunnel 1 falls silent; EC2 will be slow to answer");
+        stage.arrange(|trouble| trouble.cut_tunnel(Node::One)).await?;
+    }
+    let called = show.until("the leader's call arrives at EC2", fault, |scene| {
+        let call = scene.mutations.first().ok_or("no call in the log")?;
+        Ok(call.clone())
+    });
+    let call = called.await;
+    if let Some(id) = held_up {
+        stage.endpoint.faults().remove(id);
+    }
+    let call = call?;
+    anyhow::ensure!(call.caller.as_deref() == Some(old.access_key()), "not the leader called: {call:?}");
+    stage.processes.kill(old).await?;
+    let killed_ms = stage.endpoint.now_ms();
+    show.say(&format!(
+        "{old}, the leader, gets SIGKILL {} ms after its call arrived",
+        killed_ms - call.arrived_ms
+    ));
+
+    let new = show
+        .until("another leads, and private-1 is on strongswan-2 beyond doubt", true, |scene| {
+            only_to_two(scene)?;
+            let (leader, _) = scene.leaders_view()?;
+            wanted(leader != old, || format!("{old} still seems to lead"))?;
+            moved_to_two(scene).map(|()| leader)
+        })
+        .await?;
+    let took_ms = stage.endpoint.now_ms().saturating_sub(killed_ms);
+    show.say(&format!("{new} leads now; the move is settled {took_ms} ms after the kill"));
+    show.hold(NO_SECOND_HAND, |scene| match only_to_two(scene) {
+        Ok(()) => Ok(()),
+        Err(Not::Yet(wrong) | Not::Ever(wrong)) => Err(wrong),
+    })
+    .await?;
+    let calls = stage.look(show.judged())?.mutations;
+    anyhow::ensure!(calls.len() <= 2, "one call of each leader at most, and the log has {}", calls.len());
+    show.accept(&calls)?;
+
+    show.say(&format!("{old} is started again, tunnel 1 answers again"));
+    stage.processes.start(old)?;
+    stage.arrange(|trouble| trouble.mend()).await?;
+    show.until("private-1 comes home", true, Scene::is_calm).await?;
+    show.judge(&[moves(GATEWAY_1, GATEWAY_1)], Rest::Nothing)?;
+    Ok(())
+}
+
+/// Whoever called, called for the same.
+fn only_to_two(scene: &Scene) -> Result<(), Not> {
+    let wanted = moves(GATEWAY_1, GATEWAY_2);
+    match scene.mutations.iter().map(Aim::of).find(|aim| *aim != wanted) {
+        Some(other) => Err(Not::Ever(format!("somebody wants something else: {other}"))),
+        None => Ok(()),
+    }
+}
