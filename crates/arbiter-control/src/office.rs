@@ -105,10 +105,13 @@ impl Arbiter {
         let Some(office) = &self.office else { return };
         let stamp = office.stamp(now);
         let log_now = self.state.log_at(stamp.elapsed_ms);
-        let over =
+        let pause_over =
             self.state.overrides.pause.as_ref().and_then(|pause| pause.until).is_some_and(|at| at <= log_now);
+        // The wait of a new cluster is over: written down, or the next leader would wait it out once more.
+        let wait_over =
+            self.state.halted(self.state.log_now()).is_some() && self.state.halted(log_now).is_none();
         let due = now.since_ms(office.stamped) >= TICK_EVERY_MS;
-        if (over || due)
+        if (pause_over || wait_over || due)
             && let Some(ticket) = self.hands.turns.take(Turn::Tick, now)
         {
             self.propose(Purpose::House, Some(ticket), Command::Tick { stamp }, now);

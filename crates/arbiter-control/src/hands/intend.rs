@@ -16,8 +16,11 @@ use arbiter_core::plan::Wish;
 use arbiter_core::time::{MonoMs, UnixMs};
 use std::collections::BTreeSet;
 
-/// A wish that came to nothing is not repeated at once: what refused it must have time to change.
+/// A wish that `apply` refused is not repeated at once: each time is an entry in the log.
 const REFUSED_WAIT_MS: u64 = 1_000;
+
+/// A wish whose proposal went unanswered, or was turned down on the spot, is repeated after this long.
+const UNANSWERED_WAIT_MS: u64 = 100;
 
 /// Intents under way at most: EC2's largest bucket of mutations. `apply` takes twice as many in one entry.
 const LIVE_LIMIT: usize = 50;
@@ -124,12 +127,14 @@ impl Arbiter {
             Ok((entry, Applied::Intents(answers))) if self.is_ours(entry, &errands) => answers,
             Ok((_, applied)) => {
                 tracing::warn!(?applied, "intents were refused as a whole");
-                return errands.iter().for_each(|errand| self.forget(errand, now));
+                let until = now.plus_ms(REFUSED_WAIT_MS);
+                return errands.iter().for_each(|errand| self.forget(errand, until));
             }
             Err(error) => {
                 // Perhaps committed all the same: then they show up as unsettled and get `NotSent`.
                 tracing::warn!(%error, "intents went unanswered");
-                return errands.iter().for_each(|errand| self.forget(errand, now));
+                let until = now.plus_ms(UNANSWERED_WAIT_MS);
+                return errands.iter().for_each(|errand| self.forget(errand, until));
             }
         };
         for errand in errands {
@@ -141,7 +146,7 @@ impl Arbiter {
                     self.dispatch(errand, at, wall);
                 }
                 Some(Err(refusal)) => self.refused(&errand, &refusal, now),
-                None => self.forget(&errand, now),
+                None => self.forget(&errand, now.plus_ms(REFUSED_WAIT_MS)),
             }
         }
     }
@@ -155,14 +160,14 @@ impl Arbiter {
 
     fn refused(&mut self, errand: &Errand, refusal: &Refusal, now: MonoMs) {
         tracing::warn!(intent = %errand.call.intent, action = ?errand.call.action, %refusal, "refused");
-        self.forget(errand, now);
+        self.forget(errand, now.plus_ms(REFUSED_WAIT_MS));
     }
 
-    /// Nothing is or will be sent for it; the same is not asked for again at once.
-    fn forget(&mut self, errand: &Errand, now: MonoMs) {
+    /// Nothing is or will be sent for it; the same is not asked for again before `until`.
+    fn forget(&mut self, errand: &Errand, until: MonoMs) {
         self.hands.live.remove(&errand.call.intent);
         let (action, cause) = (errand.call.action.clone(), errand.cause);
-        self.hands.refused.insert(action.resource(), (action, cause, now.plus_ms(REFUSED_WAIT_MS)));
+        self.hands.refused.insert(action.resource(), (action, cause, until));
     }
 
     /// The call has been handed to the provider, or never will be.

@@ -30,6 +30,14 @@ pub enum Fate {
     NotLeader,
 }
 
+/// One committed entry.
+#[derive(Debug, Clone)]
+pub struct Committed {
+    pub when: Instant,
+    pub at: EntryId,
+    pub command: Command,
+}
+
 type Judge = Box<dyn FnMut(NodeId, &Command) -> Option<Fate> + Send>;
 
 struct Member {
@@ -44,7 +52,13 @@ struct Member {
 }
 
 struct Inner {
-    entries: Vec<(EntryId, Proposal)>,
+    entries: Vec<(Instant, EntryId, Proposal)>,
+    /// Who proposed when, committed or not.
+    proposed: Vec<(Instant, NodeId, Command)>,
+    /// How often each node's loop has asked for its view: once a step.
+    views: BTreeMap<NodeId, u64>,
+    /// Committed right behind the next intents, before anybody learns of them.
+    chaser: Option<Command>,
     members: BTreeMap<NodeId, Member>,
     leader: Option<NodeId>,
     term: Term,
@@ -74,6 +88,9 @@ impl Log {
         };
         Self(Arc::new(Mutex::new(Inner {
             entries: Vec::new(),
+            proposed: Vec::new(),
+            views: BTreeMap::new(),
+            chaser: None,
             members: nodes.into_iter().map(member).collect(),
             leader: None,
             term: Term(0),
@@ -127,13 +144,34 @@ impl Log {
         });
     }
 
-    /// A process restarts without the others noticing: Raft may find it leading in the same term.
-    pub fn entries(&self) -> Vec<(EntryId, Proposal)> {
-        self.with(|inner| inner.entries.clone())
+    pub fn entries(&self) -> Vec<Committed> {
+        let committed = |(when, at, proposal): &(Instant, EntryId, Proposal)| Committed {
+            when: *when,
+            at: *at,
+            command: proposal.command.clone(),
+        };
+        self.with(|inner| inner.entries.iter().map(committed).collect())
     }
 
     pub fn commands(&self) -> Vec<Command> {
-        self.entries().into_iter().map(|(_, proposal)| proposal.command).collect()
+        self.entries().into_iter().map(|entry| entry.command).collect()
+    }
+
+    /// When this node proposed what, whatever became of it.
+    pub fn proposed_by(&self, node: NodeId) -> Vec<(Instant, Command)> {
+        let own =
+            |(at, by, command): &(Instant, NodeId, Command)| (*by == node).then(|| (*at, command.clone()));
+        self.with(|inner| inner.proposed.iter().filter_map(own).collect())
+    }
+
+    /// How many steps this node's loop has taken.
+    pub fn steps(&self, node: NodeId) -> u64 {
+        self.with(|inner| inner.views.get(&node).copied().unwrap_or(0))
+    }
+
+    /// This command is committed right behind the next intents.
+    pub fn chase(&self, command: Command) {
+        self.with(|inner| inner.chaser = Some(command));
     }
 
     pub fn leader(&self) -> Option<NodeId> {
@@ -174,10 +212,16 @@ impl Inner {
     fn append(&mut self, node: NodeId, proposal: Proposal) -> (EntryId, Applied) {
         let index = LogIndex(self.entries.len() as u64 + 1);
         let at = EntryId { index, term: self.term, node };
-        self.entries.push((at, proposal.clone()));
+        let intents = matches!(proposal.command, Command::Intents(_));
+        self.entries.push((Instant::now(), at, proposal));
+        if let Some(command) = self.chaser.take_if(|_| intents) {
+            let wall_ms = arbiter_core::time::UnixMs(0);
+            let next = EntryId { index: LogIndex(index.0 + 1), ..at };
+            self.entries.push((Instant::now(), next, Proposal { wall_ms, command }));
+        }
         let mut answer = Applied::Nothing;
-        self.deliver_with(|id, applied| {
-            if id == node {
+        self.deliver_with(|id, entry, applied| {
+            if id == node && entry == at {
                 answer = applied;
             }
         });
@@ -185,18 +229,18 @@ impl Inner {
     }
 
     fn deliver(&mut self) {
-        self.deliver_with(|_, _| {});
+        self.deliver_with(|_, _, _| {});
     }
 
-    fn deliver_with(&mut self, mut answered: impl FnMut(NodeId, Applied)) {
+    fn deliver_with(&mut self, mut answered: impl FnMut(NodeId, EntryId, Applied)) {
         for (id, member) in self.members.iter_mut().filter(|(_, member)| !member.cut) {
             let from = usize::try_from(member.state.applied.index.0).expect("short logs");
             if from >= self.entries.len() {
                 continue;
             }
-            for (at, proposal) in &self.entries[from..] {
+            for (_, at, proposal) in &self.entries[from..] {
                 let applied = member.state.apply(*at, proposal);
-                answered(*id, applied);
+                answered(*id, *at, applied);
             }
             member.shown.send_replace(Arc::new(member.state.clone()));
         }
@@ -240,6 +284,7 @@ impl Handle {
 impl Consensus for Handle {
     async fn propose(&self, proposal: Proposal, timeout_ms: u64) -> Result<(EntryId, Applied), ProposeError> {
         let (believes, fate) = self.log.with(|inner| {
+            inner.proposed.push((Instant::now(), self.node, proposal.command.clone()));
             let fate = inner.judge.as_mut().and_then(|judge| judge(self.node, &proposal.command));
             (inner.members[&self.node].believes, fate)
         });
@@ -283,6 +328,7 @@ impl Consensus for Handle {
 
     fn view(&self) -> View {
         self.log.with(|inner| {
+            *inner.views.entry(self.node).or_default() += 1;
             let member = &inner.members[&self.node];
             let (leader, term) = member.believes;
             let silent_ms = member

@@ -11,7 +11,7 @@ mod prober;
 mod provider;
 
 pub use clock::WorldClock;
-pub use consensus::{COMMIT_MS, Fate, Log};
+pub use consensus::{Committed, Fate, Log};
 pub use policy::{DESTINATION, reference, route};
 pub use post::Post;
 pub use prober::WorldProber;
@@ -52,25 +52,16 @@ pub struct World {
 }
 
 impl World {
+    /// Three processes that know of no cluster.
+    pub fn nothing_yet(policy: Policy) -> Self {
+        let mut world = Self::without_processes(policy);
+        ALL.into_iter().for_each(|id| world.start(id));
+        world
+    }
+
     /// A formed cluster of three, led by `leader`, at the very start: nothing is adopted yet.
     pub fn begin(policy: Policy, leader: NodeId) -> Self {
-        // `RUST_LOG=debug` shows what the loops say.
-        let filter = tracing_subscriber::EnvFilter::from_default_env();
-        let _ = tracing_subscriber::fmt().with_env_filter(filter).with_test_writer().try_init();
-        let began = Instant::now();
-        let clocks: BTreeMap<_, _> =
-            ALL.into_iter().map(|id| (id, Arc::new(WorldClock::new(began, id.0)))).collect();
-        let prober = |id: &NodeId| Arc::new(WorldProber::new(Arc::clone(&clocks[id]) as _));
-        let mut world = Self {
-            log: Log::new(ALL),
-            cloud: Cloud::new(&policy),
-            post: Post::default(),
-            probers: ALL.iter().map(|id| (*id, prober(id))).collect(),
-            clocks,
-            loops: BTreeMap::new(),
-            boots: 0,
-            policy: policy.clone(),
-        };
+        let mut world = Self::without_processes(policy.clone());
         world.log.elect(leader);
         world.log.commit(Command::Form {
             cluster_id: ClusterId("c-1".to_owned()),
@@ -79,6 +70,26 @@ impl World {
         });
         ALL.into_iter().for_each(|id| world.start(id));
         world
+    }
+
+    fn without_processes(policy: Policy) -> Self {
+        // `RUST_LOG=debug` shows what the loops say.
+        let filter = tracing_subscriber::EnvFilter::from_default_env();
+        let _ = tracing_subscriber::fmt().with_env_filter(filter).with_test_writer().try_init();
+        let began = Instant::now();
+        let clocks: BTreeMap<_, _> =
+            ALL.into_iter().map(|id| (id, Arc::new(WorldClock::new(began, id.0)))).collect();
+        let prober = |id: &NodeId| Arc::new(WorldProber::new(Arc::clone(&clocks[id]) as _));
+        Self {
+            log: Log::new(ALL),
+            cloud: Cloud::new(&policy),
+            post: Post::default(),
+            probers: ALL.iter().map(|id| (*id, prober(id))).collect(),
+            clocks,
+            loops: BTreeMap::new(),
+            boots: 0,
+            policy,
+        }
     }
 
     /// The same, settled in: every route adopted, the new cluster's wait over.
