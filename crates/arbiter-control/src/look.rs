@@ -2,7 +2,7 @@
 
 use crate::arbiter::Arbiter;
 use crate::consensus::{Role, View};
-use crate::hands::Stages;
+use crate::hands::{Stages, Tally};
 use crate::provider::{ProviderError, ProviderErrorKind};
 use arbiter_core::evidence::{Evidence, Verdict};
 use arbiter_core::health::{Alarm, Code};
@@ -43,6 +43,10 @@ pub struct Look {
     pub provider_problems: Vec<ProviderError>,
     /// The stages of its newest moves.
     pub stages: Vec<Stages>,
+    /// What its process has done since its start.
+    pub tally: Tally,
+    /// How long ago it planned and acted on the plan; `None` if it is not in office, or may not act.
+    pub plan_age_ms: Option<u64>,
     /// What needs attention, most urgent first.
     pub alarms: Vec<Alarm>,
 }
@@ -63,6 +67,8 @@ impl Arbiter {
             provider_error: self.eyes.last_error().cloned(),
             provider_problems: self.eyes.problems().to_vec(),
             stages: self.hands.stages.list(),
+            tally: self.hands.stages.tally().clone(),
+            plan_age_ms: self.hands.planned.map(|at| now.since_ms(at)),
             alarms: plan.alarms.clone(),
             evidence,
             plan,

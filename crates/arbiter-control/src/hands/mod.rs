@@ -14,10 +14,12 @@ mod ending;
 mod intend;
 mod notes;
 mod stages;
+mod tally;
 mod turns;
 
 pub(crate) use dispatch::Errand;
 pub use stages::Stages;
+pub use tally::{BOUNDS_MS, Histogram, Stage, Tally};
 pub(crate) use turns::{Ticket, Turn};
 
 use crate::arbiter::Arbiter;
@@ -52,6 +54,8 @@ pub(crate) struct Hands {
     drift_noted: BTreeMap<RouteId, Option<Target>>,
     pub turns: Turns,
     pub stages: StageBook,
+    /// When this office last planned and acted on it.
+    pub planned: Option<MonoMs>,
 }
 
 impl Hands {
@@ -67,6 +71,7 @@ impl Hands {
         self.advised.clear();
         self.drift_noted.clear();
         self.turns.clear();
+        self.planned = None;
     }
 
     fn in_flight(&self) -> BTreeSet<Resource> {
@@ -98,5 +103,6 @@ impl Arbiter {
         self.close_slot(&plan, &evidence, now);
         self.note_drift(&plan, now);
         self.pursue(plan.wishes, &evidence, now);
+        self.hands.planned = Some(now);
     }
 }

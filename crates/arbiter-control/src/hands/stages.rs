@@ -1,5 +1,6 @@
 //! The stages of each intent, for people: how long it took to be seen, agreed, called and done.
 
+use super::tally::{Stage, Tally};
 use arbiter_core::command::{Action, Cause, Intent, Outcome};
 use arbiter_core::evidence::Evidence;
 use arbiter_core::ids::IntentId;
@@ -38,6 +39,7 @@ pub struct Stages {
 #[derive(Debug, Default)]
 pub(crate) struct StageBook {
     book: VecDeque<Stages>,
+    tally: Tally,
 }
 
 impl StageBook {
@@ -59,26 +61,54 @@ impl StageBook {
     }
 
     pub fn committed(&mut self, id: IntentId, now: MonoMs) {
-        if let Some(stages) = self.find(id) {
+        if let Some(stages) = find(&mut self.book, id) {
             stages.committed_ms = Some(now.since_ms(stages.proposed));
         }
     }
 
     pub fn ended(&mut self, id: IntentId, sent: Option<MonoMs>, now: MonoMs, outcome: &Outcome) {
-        if let Some(stages) = self.find(id) {
+        if let Some(stages) = find(&mut self.book, id) {
             stages.called_ms = sent.map(|sent| sent.since_ms(stages.proposed));
             stages.done_ms = sent.map(|_| now.since_ms(stages.proposed));
             stages.outcome = Some(outcome.clone());
+            self.tally.call_ended(&stages.action, outcome);
+            if stages.cause == Cause::Failover && *outcome == Outcome::Done {
+                for (stage, ms) in shares(stages) {
+                    self.tally.stage_took(stage, ms);
+                }
+            }
         }
+    }
+
+    /// What this process has done since its start.
+    pub const fn tally(&self) -> &Tally {
+        &self.tally
     }
 
     pub fn list(&self) -> Vec<Stages> {
         self.book.iter().cloned().collect()
     }
+}
 
-    fn find(&mut self, id: IntentId) -> Option<&mut Stages> {
-        self.book.iter_mut().rev().find(|stages| stages.id == id)
+fn find(book: &mut VecDeque<Stages>, id: IntentId) -> Option<&mut Stages> {
+    book.iter_mut().rev().find(|stages| stages.id == id)
+}
+
+/// How long each part took by itself; together they are the time from the verdict to the acknowledged call.
+fn shares(stages: &Stages) -> Vec<(Stage, u64)> {
+    let mut shares = vec![(Stage::Seen, stages.evidence_for_ms)];
+    let mut before_ms = 0;
+    let later = [
+        (Stage::Committed, stages.committed_ms),
+        (Stage::Called, stages.called_ms),
+        (Stage::Done, stages.done_ms),
+    ];
+    for (stage, at_ms) in later {
+        let Some(at_ms) = at_ms else { continue };
+        shares.push((stage, at_ms.saturating_sub(before_ms)));
+        before_ms = at_ms;
     }
+    shares
 }
 
 /// How long the verdict has held that a failover rests on: it is what the probes and reports took.

@@ -1,6 +1,7 @@
 //! Stories of routes: a tunnel fails and heals, both fail, nobody knows.
 
-use crate::world::{ONE, TWO, WITNESS, World, reference};
+use crate::world::{CALL_MS, ONE, TWO, WITNESS, World, reference};
+use arbiter_control::{Stage, Tally};
 use arbiter_core::command::Cause;
 use arbiter_core::evidence::Verdict;
 use arbiter_core::health::Code;
@@ -47,4 +48,34 @@ async fn both_tunnels_fail_and_nothing_moves() {
     let look = world.look(WITNESS).await;
     assert!(look.alarms.iter().any(|alarm| alarm.code == Code::NoBetterPath), "{:?}", look.alarms);
     world.referee();
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_done_is_counted_and_stays_counted_out_of_office() {
+    let world = World::settled(reference(), WITNESS).await;
+    let before = world.look(WITNESS).await;
+    assert_eq!(before.tally, Tally::default());
+    assert!(before.plan_age_ms.is_some_and(|ms| ms <= 1_000), "{:?}", before.plan_age_ms);
+    assert_eq!(world.look(ONE).await.plan_age_ms, None, "only who is in office plans");
+    world.tunnel(ONE, Verdict::Down);
+    world.until("private-1 moves", 1_000, |w| w.target("private-1") == "eni-2").await;
+    world.pass(3_000).await;
+    let tally = world.look(WITNESS).await.tally;
+    assert_eq!(tally.calls("set-route", "done"), 1);
+    let counted = |stage| tally.stage(stage).buckets.iter().sum::<u64>();
+    assert_eq!(Stage::ALL.map(counted), [1, 1, 1, 1]);
+    let whole_ms: u64 = Stage::ALL.iter().map(|stage| tally.stage(*stage).sum_ms).sum();
+    assert!((CALL_MS..=CALL_MS + 100).contains(&whole_ms), "the shares are the whole: {whole_ms} ms");
+    world.log.elect(ONE);
+    world.pass(3_000).await;
+    let after = world.look(WITNESS).await;
+    assert_eq!((after.epoch, after.plan_age_ms), (None, None));
+    assert_eq!(after.tally, tally);
+    // Coming home is no failover: it is a call, and takes no share.
+    world.tunnel(ONE, Verdict::Up);
+    world.until("private-1 comes home", 40_000, |w| w.target("private-1") == "eni-1").await;
+    world.pass(3_000).await;
+    let home = world.look(ONE).await.tally;
+    assert_eq!(home.calls("set-route", "done"), 1);
+    assert_eq!(Stage::ALL.map(|stage| home.stage(stage).sum_ms), [0; 4]);
 }
