@@ -4,8 +4,9 @@ use super::{gateway as judge_gateway, path as judge_path};
 use crate::check::ask;
 use crate::evidence::Verdict::{Down, Unknown, Up};
 use crate::evidence::{Ending, Evidence, InstanceState, Verdict};
-use crate::fixture::{LONG_MS, gateway, policy, tunnel};
+use crate::fixture::{LONG_MS, dice, gateway, policy, policy_with_direct_connect, tunnel};
 use crate::rules::proves;
+use proptest::prelude::*;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Own {
@@ -179,6 +180,41 @@ fn every_combination_of_what_is_known_of_a_path() {
                             assert!(!ask::path_is_up_for(&policy, &evidence, one, says.for_ms + 1), "{case}");
                         }
                     }
+                }
+            }
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 3_000, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn the_check_reads_any_evidence_as_the_verdicts_do(mut dice in dice()) {
+        proves("intent.evidence-carries");
+        for policy in [policy(), policy_with_direct_connect()] {
+            let evidence = dice.evidence(&policy);
+            for gateway in &policy.gateways {
+                let says = judge_gateway(&policy, &evidence, gateway);
+                prop_assert_eq!(ask::gateway(&policy, &evidence, gateway), says.verdict);
+                if says.verdict == Down {
+                    prop_assert!(ask::gateway_is_down_for(&policy, &evidence, gateway, says.for_ms));
+                }
+            }
+            for path in &policy.paths {
+                let says = judge_path(&policy, &evidence, path);
+                prop_assert_eq!(ask::path(&policy, &evidence, path), says.verdict, "{:?}", says);
+                match says.verdict {
+                    Up => {
+                        prop_assert!(ask::path_is_up_for(&policy, &evidence, path, says.for_ms));
+                        prop_assert!(!ask::path_is_up_for(&policy, &evidence, path, says.for_ms + 1));
+                    }
+                    Unknown => {
+                        prop_assert!(ask::path_is_unknown_for(&policy, &evidence, path, says.for_ms), "{says:?}");
+                        let longer = says.for_ms.saturating_add(1);
+                        prop_assert!(!ask::path_is_unknown_for(&policy, &evidence, path, longer), "{says:?}");
+                    }
+                    Down => {}
                 }
             }
         }

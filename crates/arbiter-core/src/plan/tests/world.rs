@@ -347,7 +347,7 @@ fn the_world_is_a_rough_place() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 60, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 40, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn whatever_breaks_it_comes_to_rest_at_home(mut dice in dice()) {

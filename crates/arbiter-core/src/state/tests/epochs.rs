@@ -56,7 +56,7 @@ fn an_intent_of_another_epoch_is_refused() {
 #[test]
 fn an_intent_counts_only_in_an_entry_of_the_epochs_own_term_and_node() {
     proves("intent.own-term-and-node");
-    let (mut cluster, evidence, _) = failing_over();
+    let (cluster, evidence, _) = failing_over();
     let evidence = evidence.tunnel_down(2, 500);
     let own = cluster.at;
     for (term, node) in [(own.term.0 + 1, own.node.0), (own.term.0 - 1, own.node.0), (own.term.0, 2)] {
