@@ -60,6 +60,7 @@ impl Arbiter {
                 for_ms: now.since_ms(status.since),
                 last_rtt_us: status.last_rtt_us,
                 loss_permille: status.loss_permille,
+                answered_age_ms: status.last_answer.map(|at| now.since_ms(at)),
                 error: status.last_error,
             };
             (id, reported)

@@ -75,6 +75,7 @@ fn write_report(report: &Report) -> v1::Report {
         last_rtt_us: probe.last_rtt_us,
         loss_permille: probe.loss_permille,
         error: probe.error.clone(),
+        answered_age_ms: probe.answered_age_ms,
     };
     v1::Report {
         node: report.node.0,
@@ -114,6 +115,7 @@ fn read_report(report: v1::Report) -> Result<Report, BadParcel> {
             for_ms: probe.for_ms,
             last_rtt_us: probe.last_rtt_us,
             loss_permille: probe.loss_permille,
+            answered_age_ms: probe.answered_age_ms,
             error: probe.error,
         };
         (ProbeId(probe.id), read)
@@ -163,6 +165,7 @@ mod tests {
             for_ms: 77,
             last_rtt_us: Some(1_234),
             loss_permille: 10,
+            answered_age_ms: Some(90),
             error: Some("no route to host".to_owned()),
         };
         let report = Report {

@@ -25,6 +25,8 @@ pub struct ReportedProbe {
     pub last_rtt_us: Option<u64>,
     /// Lost of the last hundred, in thousandths.
     pub loss_permille: u32,
+    /// How long ago the last answer came when the report was written; `None` if none ever did.
+    pub answered_age_ms: Option<u64>,
     /// What is wrong with sending or receiving, if anything.
     pub error: Option<String>,
 }

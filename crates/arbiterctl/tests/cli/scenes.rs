@@ -118,6 +118,7 @@ fn probe(id: &str, observer: &str, subject: &str, target: &str) -> ProbeStatus {
         loss_permille: 0,
         error: String::new(),
         report_age_ms: Some(82),
+        answered_age_ms: Some(130),
     }
 }
 

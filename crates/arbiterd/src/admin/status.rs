@@ -225,6 +225,7 @@ fn probes(look: &Look) -> Vec<v1::ProbeStatus> {
                 loss_permille: reported.loss_permille,
                 error: reported.error.unwrap_or_default(),
                 report_age_ms: held.and_then(|(_, age_ms)| *age_ms),
+                answered_age_ms: held.and_then(|(_, age_ms)| Some(reported.answered_age_ms?.saturating_add((*age_ms)?))),
             });
         }
     }
