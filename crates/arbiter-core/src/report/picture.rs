@@ -51,6 +51,8 @@ pub struct Picture {
     held: BTreeMap<NodeId, Report>,
     /// The stamp of our own since which each node's reports have come without a gap.
     unbroken: BTreeMap<NodeId, MonoMs>,
+    /// The newest stamp of our own that each node has sent back, in whichever of its runs.
+    echoed: BTreeMap<NodeId, MonoMs>,
     stale_after_ms: u64,
 }
 
@@ -59,8 +61,8 @@ impl Picture {
     pub fn new(me: NodeId, boot: u64, now: MonoMs) -> Self {
         let own = Report { node: me, boot, stamp: now, ..Report::default() };
         let stale_after_ms = Timing::default().report_stale_after_ms;
-        let (held, unbroken) = (BTreeMap::new(), BTreeMap::new());
-        Self { me, boot, started: now, seq: 0, own, held, unbroken, stale_after_ms }
+        let (held, unbroken, echoed) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
+        Self { me, boot, started: now, seq: 0, own, held, unbroken, echoed, stale_after_ms }
     }
 
     /// Follows the policy in what counts as a gap between two reports.
@@ -110,7 +112,9 @@ impl Picture {
         if report.node == self.me {
             return Change::Nothing;
         }
+        let echo = self.my_echo(&report);
         let Some(held) = self.held.get(&report.node) else {
+            self.echoed.extend(echo.map(|stamp| (report.node, stamp)));
             if let Some(since) = self.my_echo(&report) {
                 self.unbroken.insert(report.node, since);
             }
@@ -138,6 +142,8 @@ impl Picture {
         {
             self.unbroken.insert(report.node, since);
         }
+        let newest = self.echoed.get(&report.node).copied().max(echo);
+        self.echoed.extend(newest.map(|stamp| (report.node, stamp)));
         self.held.insert(report.node, report);
         if changed { Change::Transition } else { Change::Refreshed }
     }
@@ -147,12 +153,20 @@ impl Picture {
     }
 
     /// How old a node's newest report is at most: now minus the stamp of our own that it echoes. `None` while
-    /// none was heard, or none that echoes this run of ours.
+    /// none was heard, or none that ever echoed this run of ours.
+    ///
+    /// A node that has just started again echoes nothing yet. That is not fresh; but it was silent only since its
+    /// last run was heard, not ever since we listen.
     pub fn age_ms(&self, node: NodeId, now: MonoMs) -> Option<u64> {
         if node == self.me {
             return Some(0);
         }
-        self.my_echo(self.held.get(&node)?).map(|stamp| now.since_ms(stamp))
+        let held = self.held.get(&node)?;
+        let since_last_run = || {
+            let stamp = self.echoed.get(&node)?;
+            Some(now.since_ms(*stamp).max(self.stale_after_ms.saturating_add(1)))
+        };
+        self.my_echo(held).map(|stamp| now.since_ms(stamp)).or_else(since_last_run)
     }
 
     /// For how long a node's reports have come without a gap; zero while none echoes this run of ours.
@@ -192,6 +206,7 @@ impl Picture {
     pub fn retain(&mut self, keep: impl Fn(NodeId) -> bool) {
         self.held.retain(|node, _| keep(*node));
         self.unbroken.retain(|node, _| keep(*node));
+        self.echoed.retain(|node, _| keep(*node));
     }
 
     /// What the rules need of every node.
@@ -267,6 +282,21 @@ mod tests {
         let mut a = Picture::new(A, 999, MonoMs(10));
         speak(&mut b, &mut a, 20);
         assert_eq!(a.age_ms(B, MonoMs(30)), None);
+    }
+
+    #[test]
+    fn a_node_that_starts_again_was_silent_since_its_last_run_and_no_longer() {
+        proves("report.age-by-echo");
+        let (mut a, mut b) = (picture(A, 0), picture(B, 0));
+        speak(&mut a, &mut b, 50_000);
+        speak(&mut b, &mut a, 50_001);
+        let mut reborn = Picture::new(B, 777, MonoMs(0));
+        speak(&mut reborn, &mut a, 1);
+        assert_eq!(a.age_ms(B, MonoMs(50_010)), Some(301), "no echo, not fresh");
+        assert_eq!(a.age_ms(B, MonoMs(52_000)), Some(2_000), "not the 52 seconds that A has listened");
+        speak(&mut a, &mut reborn, 52_001);
+        speak(&mut reborn, &mut a, 3);
+        assert_eq!(a.age_ms(B, MonoMs(52_011)), Some(10));
     }
 
     #[test]
