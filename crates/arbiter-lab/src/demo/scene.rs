@@ -92,10 +92,20 @@ impl Scene {
             let state = self.world.instances.get(gateway.instance).map(|instance| instance.state);
             wanted(state == Some(InstanceState::Running), || format!("{} is {state:?}", gateway.node))?;
             let there = self.points_at(gateway.table).map(|it| it.node);
-            wanted(there == Some(gateway.node), || format!("{} is not at home", gateway.route))?;
             let route = route(status, gateway.route)?;
-            wanted(route.right && route.committed == route.home, || {
-                format!("for {leader}, {} is on `{}`", gateway.route, route.committed)
+            let home = there == Some(gateway.node) && route.committed == route.home && route.right;
+            wanted(home, || {
+                let of_it = status.alarms.iter().filter(|alarm| alarm.subject == gateway.route);
+                let alarms: Vec<_> =
+                    of_it.map(|alarm| format!("{}: {}", alarm.title, alarm.detail)).collect();
+                let (committed, why) =
+                    (&route.committed, route.why.iter().chain(&alarms).map(String::as_str));
+                let why: Vec<_> = why.collect();
+                format!(
+                    "{} is not at home, {leader} has agreed on `{committed}`: {}",
+                    gateway.route,
+                    why.join("; ")
+                )
             })?;
         }
         wanted(status.unsettled.is_empty(), || "an intent has no ending yet".to_owned())?;

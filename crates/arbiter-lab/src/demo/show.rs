@@ -114,28 +114,26 @@ impl<'a> Show<'a> {
         Ok(())
     }
 
-    /// Waits until all is well, and for `leader` to lead; asks for that as an operator would.
+    /// Waits until all is well, and for `leader` to lead; asks for that as an operator would, as often as it takes.
     pub async fn calm_under(&self, leader: Node) -> anyhow::Result<()> {
-        let what = "all is well, every route at home";
-        let leads = self.until(what, true, Scene::is_calm).await?;
-        if leads == leader {
-            return Ok(());
-        }
-        self.say(&format!("{leads} is asked to hand the leadership over to {leader}"));
         let deadline = Instant::now() + PATIENCE;
         loop {
-            let asked = self.stage.watch.hand_over(leads, leader).await;
-            // It may have worked although the answer was lost; what counts is what is seen.
-            let led = self.until_within("the new leader is in office", ASK_AGAIN, |scene| {
-                let leads = scene.is_calm()?;
-                if leads == leader { Ok(()) } else { Err(format!("{leads} leads").into()) }
+            let leads = self.until("all is well, every route at home", true, Scene::is_calm).await?;
+            if leads == leader {
+                return Ok(());
+            }
+            anyhow::ensure!(Instant::now() < deadline, "{leads} leads, and {leader} can't be brought to");
+            self.say(&format!("{leads} is asked to hand the leadership over to {leader}"));
+            if let Err(error) = self.stage.watch.hand_over(leads, leader).await {
+                self.say(&error);
+            }
+            // Whatever was answered, what counts is what is seen; a third may have been elected meanwhile.
+            let settled = self.until_within("the leadership has changed hands", ASK_AGAIN, |scene| {
+                let leads_now = scene.is_calm()?;
+                if leads_now == leads { Err(format!("{leads} leads").into()) } else { Ok(()) }
             });
-            match led.await {
-                Ok(()) => return Ok(()),
-                Err(error) if Instant::now() >= deadline => {
-                    anyhow::bail!("{leader} does not come to lead: {error:#}; {asked:?}");
-                }
-                Err(_) => {}
+            if let Err(error) = settled.await {
+                self.say(&format!("{error:#}"));
             }
         }
     }
