@@ -348,17 +348,18 @@ impl Arbiter {
 
     /// Everything that a decision of this moment could rest on.
     pub fn evidence(&self, now: MonoMs) -> Evidence {
+        let awake_ms = now.since_ms(self.woke);
         let mut nodes = self.picture.facts(now);
-        for (node, facts) in &mut nodes {
+        for (_, facts) in nodes.iter_mut().filter(|(node, _)| **node != self.settings.me) {
             // While we stood still nobody heard from us, so nobody's silence counts that long: who has not
             // reported since is as one who was never heard.
-            if !self.picture.reported_since(*node, self.woke) {
+            if facts.age_ms.is_some_and(|age_ms| age_ms > awake_ms) {
                 facts.age_ms = None;
                 facts.heard_for_ms = 0;
             }
         }
         Evidence {
-            listening_ms: self.picture.listening_ms(now).min(now.since_ms(self.woke)),
+            listening_ms: self.picture.listening_ms(now).min(awake_ms),
             voters: self.view.voters.clone(),
             nodes,
             instances: self.eyes.instance_facts(now),

@@ -1,8 +1,13 @@
 //! The control loop in a small world: every rule of acting, and the stories that they are for.
 
+mod batches;
 mod dispatch;
 mod endings;
+mod gateways;
+mod leadership;
+mod lines;
 mod office;
+mod pause;
 mod reports;
 mod routes;
 mod world;
