@@ -4,6 +4,10 @@
 //! * [`LogMs`]: time as the replicated log knows it, the same on every node: it advances only through entries.
 //! * [`UnixMs`]: the wall clock, recorded for people. No rule reads it.
 
+mod utc;
+
+pub use utc::Utc;
+
 use serde::{Deserialize, Serialize};
 use std::fmt;
 

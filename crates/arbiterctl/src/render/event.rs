@@ -2,9 +2,9 @@
 
 use super::page::{Page, Span};
 use super::table::Table;
-use super::utc::Utc;
 use super::{Readable, or_dash, whose};
 use crate::view::{EventView, HistoryView};
+use arbiter_core::time::Utc;
 
 impl Readable for HistoryView {
     fn page(&self) -> Page {

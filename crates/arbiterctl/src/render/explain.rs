@@ -3,10 +3,9 @@
 use super::lists::observed;
 use super::page::{Page, Span, Style};
 use super::status::alarms;
-use super::utc::Utc;
 use super::{Readable, before, or_dash, verdict, whose};
 use crate::view::{ExplainView, PathView, RouteView};
-use arbiter_core::time::HumanMs;
+use arbiter_core::time::{HumanMs, Utc};
 
 impl Readable for ExplainView {
     fn page(&self) -> Page {

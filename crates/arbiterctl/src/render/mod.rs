@@ -7,7 +7,6 @@ mod lists;
 mod page;
 mod status;
 mod table;
-mod utc;
 mod written;
 
 pub use failure::{failure_json, failure_page};
@@ -15,9 +14,8 @@ pub use page::{Page, Style};
 
 use crate::view::{Answered, Document, View};
 use arbiter_core::evidence::Verdict;
-use arbiter_core::time::HumanMs;
+use arbiter_core::time::{HumanMs, Utc};
 use page::Span;
-use utc::Utc;
 
 /// A view that people can read.
 pub trait Readable: View {

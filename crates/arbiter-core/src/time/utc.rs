@@ -5,8 +5,8 @@ use std::fmt;
 const DAY_MS: u64 = 86_400_000;
 
 /// Milliseconds since 1970 as `2026-01-31 09:05:07Z`: always UTC, since the nodes may stand in several time zones.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Utc(pub(super) u64);
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Utc(pub u64);
 
 impl fmt::Display for Utc {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
