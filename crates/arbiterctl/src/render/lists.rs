@@ -82,8 +82,8 @@ impl Readable for ProbesView {
     fn page(&self) -> Page {
         let mut page = Page::default();
         let mut table = Table::new([
-            "PROBE", "OBSERVER", "ABOUT", "TARGET", "KIND", "ROLE", "STATE", "FOR", "RTT", "LOSS", "HEARD",
-            "ERROR",
+            "PROBE", "OBSERVER", "ABOUT", "TARGET", "KIND", "ROLE", "STATE", "FOR", "ANSWERED", "RTT",
+            "LOSS", "HEARD", "ERROR",
         ]);
         for probe in &self.probes {
             table.row([
@@ -95,6 +95,7 @@ impl Readable for ProbesView {
                 Span::plain(&probe.role),
                 verdict(probe.state),
                 Span::plain(HumanMs(probe.for_ms).to_string()),
+                ago(probe.answered_age_ms),
                 or_dash(probe.last_rtt_us.map(rtt)),
                 loss(probe.loss_permille),
                 ago(probe.report_age_ms),

@@ -37,6 +37,8 @@ pub struct ProbeView {
     pub state: Verdict,
     /// For how long.
     pub for_ms: u64,
+    /// How long ago the last answer came, at most; `null` if none ever did.
+    pub answered_age_ms: Option<u64>,
     /// Round trip of the last answer, in microseconds; `null` if there was none.
     pub last_rtt_us: Option<u64>,
     /// Lost of the last hundred, in thousandths.
@@ -58,6 +60,7 @@ impl From<v1::ProbeStatus> for ProbeView {
             role: wire.role,
             state: verdict(wire.state),
             for_ms: wire.for_ms,
+            answered_age_ms: wire.answered_age_ms,
             last_rtt_us: wire.last_rtt_us,
             loss_permille: wire.loss_permille,
             error: some(wire.error),

@@ -109,6 +109,10 @@ fn a_silent_first_node_leaves_time_for_the_second() {
     let good = Fake::start(Play { status: says(Say::This(scenes::healthy())), ..Play::default() });
     let ran = against(&[&silent, &good], &["status", "--timeout", "2s"]);
     assert_eq!(ran.code, 0, "{ran:?}");
+    // In microseconds, less what connecting took.
+    let patience = silent.asked(|asked| asked.patience[0].clone());
+    let us: u64 = patience.trim_end_matches('u').parse().unwrap();
+    assert!(us <= 1_000_000, "half of the time is the second node's: {patience}");
 }
 
 #[test]

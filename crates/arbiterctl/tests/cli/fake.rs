@@ -41,6 +41,8 @@ pub struct Asked {
     pub explain: Vec<ExplainRequest>,
     pub operate: Vec<OperateRequest>,
     pub hand_over: Vec<HandOverRequest>,
+    /// How long each asker said that it would wait, in the form of gRPC's own header.
+    pub patience: Vec<String>,
 }
 
 /// The node. It ends with this value.
@@ -91,6 +93,8 @@ impl Node {
     ) -> Result<Response<A>, Status> {
         let nth = {
             let mut asked = self.asked.lock().unwrap();
+            let patience = request.metadata().get("grpc-timeout").map(|text| text.to_str().unwrap());
+            asked.patience.push(patience.unwrap_or_default().to_owned());
             let list = list(&mut asked);
             list.push(request.into_inner());
             list.len() - 1

@@ -225,6 +225,7 @@ pub fn both_down() -> StatusReply {
     for probe in &mut status.probes[..2] {
         probe.state = Verdict::Down.into();
         probe.for_ms = 65_000;
+        probe.answered_age_ms = None;
         probe.last_rtt_us = None;
         probe.loss_permille = 1_000;
     }
