@@ -14,7 +14,7 @@ pub(crate) mod ask;
 #[cfg(test)]
 mod tests;
 
-use crate::command::{Action, Intent, SlotEnding};
+use crate::command::{Action, Cause, Intent, SlotEnding};
 use crate::evidence::Evidence;
 use crate::state::{ClusterState, Slot};
 use crate::time::LogMs;
@@ -33,7 +33,10 @@ pub fn intent(state: &ClusterState, intent: &Intent, evidence: &Evidence, now: L
         Action::Stop { gateway, instance, force } => {
             instances::check_stop(state, evidence, gateway, instance, *force, intent.cause, now)
         }
-        Action::Start { gateway, instance } => instances::check_start(state, evidence, gateway, instance),
+        Action::Start { gateway, instance } => {
+            require(intent.cause == Cause::StartOwed, || format!("{} is no cause to start", intent.cause))?;
+            instances::check_start(state, evidence, gateway, instance)
+        }
     }
 }
 

@@ -133,7 +133,10 @@ fn not_while_another_host_of_its_zone_vanished_with_it() {
     held(&mut cluster, &evidence.clone().never_heard(4), "beside of the same zone");
     assert!(wishes_stop(&cluster, &evidence));
     // A silent node of another zone holds nothing, nor does the gateway's own.
-    assert!(wishes_stop(&cluster, &evidence.silent(2, LONG_MS)));
+    let evidence = evidence.silent(2, LONG_MS);
+    assert!(wishes_stop(&cluster, &evidence));
+    // Two of the three others condemn it: the gateway's own node is not one of those who are asked.
+    assert!(cluster.intends(stop(1), Cause::Remediate, &evidence).is_ok());
 }
 
 #[test]
