@@ -12,6 +12,7 @@
 
 mod config;
 mod duration;
+mod keys;
 mod problem;
 mod reader;
 mod render;
@@ -19,6 +20,7 @@ mod sections;
 
 pub use config::{Config, Ec2Config, Loaded, LocalConfig, LogConfig, LogFormat, RaftTiming};
 pub use duration::{NotADuration, duration_ms};
+pub use keys::{SectionKeys, accepted_keys};
 pub use problem::{ConfigProblem, LoadError, Position, Refused};
 pub use render::render_policy;
 

@@ -20,6 +20,8 @@ pub(crate) struct Context {
     spoken: BTreeSet<String>,
     /// How many stand-ins for unknown nodes have been given out.
     stand_ins: u64,
+    /// Each kind of table that was opened, by its label → the keys that it may have.
+    pub(crate) opened: BTreeMap<String, Vec<&'static str>>,
 }
 
 impl Context {
@@ -127,6 +129,7 @@ impl<'c, 'd> Table<'c, 'd> {
             }
         }
         context.stands(place, raw.span.clone(), label);
+        context.opened.entry(label.to_owned()).or_insert_with(|| keys.to_vec());
         Self {
             context,
             table: raw.table,
