@@ -93,6 +93,9 @@ impl ExplainView {
     }
 
     fn why(&self, page: &mut Page) {
+        if self.route.why.is_empty() && self.route.desired == self.route.committed {
+            page.field("WHY", [Span::plain("no rule asks for a move")]);
+        }
         let mut label = "WHY";
         for reason in &self.route.why {
             page.field(label, [Span::plain(reason)]);

@@ -247,6 +247,8 @@ pub fn paused() -> StatusReply {
         since_wall_ms: NOW - 245_000,
         left_ms: Some(3_355_000),
     });
+    // Nothing speaks for or against a move: the node gives no reasons.
+    status.routes[0].why.clear();
     status.alarms = vec![alarm(Code::Paused, "cluster", "kernel upgrade of router-1")];
     status
 }
