@@ -202,11 +202,15 @@ impl ClusterState {
         self.unsettled.iter().filter(move |(_, doubt)| doubt.intent.action.resource() == *resource)
     }
 
-    /// Whether a gateway may not be chosen for routes: its slot is open, or a stop of it is in doubt.
+    /// Whether a gateway may not be chosen for routes: the slot of its instance is open, or a stop of it is in doubt.
+    /// A new instance under the same name is free of what was done to the old one.
     pub fn is_blocked(&self, gateway: &GatewayId) -> bool {
-        let slot = self.slot.as_ref().is_some_and(|slot| slot.gateway == *gateway);
+        let Some(instance) = self.policy.gateway(gateway).map(|gateway| &gateway.instance) else {
+            return false;
+        };
+        let slot = self.slot.as_ref().is_some_and(|slot| slot.instance == *instance);
         let stop = self.unsettled.values().any(|doubt| {
-            matches!(&doubt.intent.action, crate::command::Action::Stop { gateway: g, .. } if g == gateway)
+            matches!(&doubt.intent.action, crate::command::Action::Stop { instance: it, .. } if it == instance)
         });
         slot || stop
     }

@@ -187,7 +187,7 @@ fn every_combination_of_what_is_known_of_a_path() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 3_000, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 1_000, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn the_check_reads_any_evidence_as_the_verdicts_do(mut dice in dice()) {

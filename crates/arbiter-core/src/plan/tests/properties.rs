@@ -142,7 +142,7 @@ fn the_situations_reach_every_cause() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 800, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 400, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn whatever_the_planner_wishes_the_check_accepts(mut dice in dice()) {

@@ -215,6 +215,7 @@ fn a_new_instance_under_the_same_name_is_not_mistaken_for_the_one_in_the_slot() 
         policy.gateways[0].instance = crate::fixture::instance(7);
     }));
     cluster.told(Operation::ApplyPolicy { version: crate::ids::PolicyVersion(2), policy });
+    assert!(!cluster.state.is_blocked(&gateway(1)), "the new instance carries traffic");
     // The provider speaks of the new instance now: that it is stopped, or gone, says nothing of the old one.
     nothing(&cluster, &dead.clone().instance(1, Stopped, 9));
     nothing(&cluster, &dead.instance(1, crate::evidence::InstanceState::Terminated, 9));

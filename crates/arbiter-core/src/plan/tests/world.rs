@@ -347,7 +347,7 @@ fn the_world_is_a_rough_place() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 40, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 24, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn whatever_breaks_it_comes_to_rest_at_home(mut dice in dice()) {
@@ -363,8 +363,8 @@ proptest! {
         }
         world.heals();
         operators_leave(&mut cluster);
-        for _ in 0..1_500 {
-            step(&mut world, &mut cluster, &mut dice, 4_000);
+        for _ in 0..1_000 {
+            step(&mut world, &mut cluster, &mut dice, 6_000);
             holds(&world, &cluster)?;
         }
         at_rest(&world, &cluster)?;

@@ -130,7 +130,7 @@ fn doubts_agree(state: &ClusterState) -> Result<(), TestCaseError> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 150, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 80, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn replicas_agree_whatever_comes_and_wherever_one_was_restored(mut dice in dice()) {
