@@ -14,6 +14,14 @@ use std::collections::{BTreeMap, BTreeSet};
 /// Time between the ranks of candidates: longer than one election over a line of 50 ms.
 pub const RANK_STEP_MS: u64 = 400;
 
+/// Time between two candidates of the same rank. More than a report interval, by which they may learn of the silence
+/// at different times, and an election on a busy machine together; or they stand together, and again and again.
+const STAGGER_MS: u64 = 150;
+
+/// How long a leader that itself reports that it lives is left to hand over in peace: it is silent on purpose, and calls
+/// its successor a heartbeat after the lease. A dead leader's report is stale long before that matters.
+const HAND_OVER_MS: u64 = 1_000;
+
 /// How long a describe counts as proof that the provider can be reached: three reconcile rounds of 10 s.
 pub const DESCRIBE_PROOF_MS: u64 = 30_000;
 
@@ -79,9 +87,18 @@ impl Standing<'_> {
             // Everybody who hears a majority, in the end: a leader who can't call still decides and explains.
             (false, _) => 5,
         };
-        // Two of the same rank must not start together for ever.
-        let stagger_ms = self.voters.iter().position(|voter| *voter == self.me).map_or(0, |i| i as u64 * 60);
-        rank * RANK_STEP_MS + stagger_ms
+        let place = self.voters.iter().position(|voter| *voter == self.me).unwrap_or(0) as u64;
+        let hand_over_ms = if self.leader_lives(now) { HAND_OVER_MS } else { 0 };
+        rank * RANK_STEP_MS + place * STAGGER_MS + hand_over_ms
+    }
+
+    /// Whether the leader that this node believes in freshly reports that it leads, though Raft hears nothing of it.
+    fn leader_lives(&self, now: MonoMs) -> bool {
+        let believed = self.fresh(self.me, now).and_then(|report| report.leader).map(|(leader, _)| leader);
+        let believes_itself = |leader: NodeId| {
+            self.fresh(leader, now).and_then(|report| report.leader).is_some_and(|(it, _)| it == leader)
+        };
+        believed.is_some_and(believes_itself)
     }
 }
 
@@ -311,6 +328,20 @@ mod tests {
         cluster.cut.insert(NodeId(3));
         let moves = cluster.run(5_000, None);
         assert!(moves[&1].1 == Move::Campaign && moves[&2].1 == Move::Campaign, "{moves:?}");
+        let apart_ms = moves[&2].0.abs_diff(moves[&1].0);
+        assert!(apart_ms > 100, "two gateways that stand together split the votes: {moves:?}");
+    }
+
+    #[test]
+    fn a_leader_that_hands_over_is_not_forestalled() {
+        proves("lead.witness-first");
+        let silent_for = |ms| Cluster::new().led_by(1, ms).run(900, Some(1));
+        assert_eq!(silent_for(SILENCE_MS + 1), BTreeMap::new(), "it lives, and is silent on purpose");
+        let mut cluster = Cluster::new().led_by(1, SILENCE_MS + 1);
+        assert_eq!(cluster.run(3_000, Some(1))[&3].1, Move::Campaign, "but not for ever");
+        let mut cluster = Cluster::new().led_by(1, SILENCE_MS + 1);
+        cluster.cut.insert(NodeId(1));
+        assert_eq!(cluster.run(900, None)[&3].1, Move::Campaign, "a dead one is not waited for");
     }
 
     #[test]
