@@ -34,15 +34,16 @@ pub struct LocalConfig {
     pub id: NodeId,
     /// Its name.
     pub name: String,
-    /// Where it listens for peers and clients.
+    /// Where it listens for peers and clients. Other than its address only where the host's own differs (behind NAT).
     pub listen: SocketAddr,
-    /// Where others reach it, `host:port`.
+    /// Where others reach it, `host:port`. Use one whose way does not lead over the routes that are moved.
     pub address: String,
     /// Where it serves its status page and metrics over HTTP; nowhere if this is not given.
     pub http: Option<SocketAddr>,
-    /// Where its data live. Made absolute as far as the file's own path is.
+    /// Where its data live: Raft's log and state. A relative folder starts where the file is. Never copy it to another
+    /// node, never restore an old one.
     pub data_dir: PathBuf,
-    /// Where *this* node reaches each of the others, `host:port`.
+    /// Where *this* node reaches each of the others, `host:port`; those that are not named, at their `address`.
     pub peers: BTreeMap<NodeId, String>,
     /// How it logs.
     pub log: LogConfig,
@@ -53,11 +54,12 @@ pub struct LocalConfig {
 /// Raft's times. They must be equal on all nodes: unequal election timeouts backfire.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RaftTiming {
-    /// How often the leader is heard. Also the time that an append, fsync and round trip included, may take.
+    /// How often the leader is heard. Also the time that an append, fsync and round trip included, may take: raise it
+    /// where the disk is slow.
     pub heartbeat_interval_ms: u64,
     /// The least silence after which an election may be called.
     pub election_timeout_min_ms: u64,
-    /// The longest silence before an election is called.
+    /// The longest silence before an election is called. Each node draws a time between the two.
     pub election_timeout_max_ms: u64,
 }
 
@@ -95,8 +97,8 @@ pub enum LogFormat {
 /// How EC2 is reached. What is not given here comes from the standard AWS environment.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Ec2Config {
-    /// The endpoint's URL.
+    /// The endpoint's URL, as in `https://ec2.cn-north-1.amazonaws.com.cn`.
     pub endpoint: Option<String>,
-    /// The region.
+    /// The region, as in `cn-north-1`.
     pub region: Option<String>,
 }

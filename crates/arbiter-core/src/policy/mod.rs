@@ -16,7 +16,7 @@ use std::net::IpAddr;
 /// Everything cluster-wide that an operator decides. It lives in the log, versioned.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Policy {
-    /// The cluster's name for people.
+    /// The cluster's name for people: any line of text.
     pub cluster: String,
     /// The nodes, with their zones. Which of them vote is Raft's membership, not policy.
     pub nodes: Vec<NodePolicy>,
@@ -36,12 +36,12 @@ pub struct Policy {
     pub remediation: Remediation,
 }
 
-/// What the policy knows of a node.
+/// One node: one `arbiterd`. An odd number of them, from 3 to 9; no zone should hold a majority.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NodePolicy {
-    /// Its Raft id.
+    /// Its Raft id, from 1. It is never given to another node.
     pub id: NodeId,
-    /// Its name for people.
+    /// Its name, in the file and on the command line: letters, digits, `.`, `_` and `-`.
     pub name: String,
     /// The availability zone that it fails with.
     pub zone: String,
@@ -54,13 +54,14 @@ pub struct Gateway {
     pub id: GatewayId,
     /// The node that runs on it and speaks for its tunnel.
     pub node: NodeId,
-    /// The availability zone that it fails with.
+    /// The availability zone that it fails with: its node's.
     pub zone: String,
     /// The instance to stop and start (`i-…`).
     pub instance: InstanceId,
-    /// The network interface that routes point at (`eni-…`).
+    /// The network interface that routes point at (`eni-…`). Its source/destination check must be off.
     pub interface: String,
-    /// Whether it may be stopped and started when it is dead.
+    /// Whether it may be stopped and started when it is dead. It is refused anyway where the instance has no Elastic IP
+    /// or belongs to an Auto Scaling group.
     #[serde(default = "yes")]
     pub remediate: bool,
 }
@@ -87,14 +88,15 @@ impl fmt::Display for Target {
     }
 }
 
-/// One way to a destination.
+/// One way to a destination: the tunnel of a gateway, or a target without an instance of ours (Direct Connect).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Path {
     /// Its name.
     pub id: PathId,
     /// The gateway whose tunnel it is; none for a path without an instance of ours (Direct Connect).
     pub gateway: Option<GatewayId>,
-    /// What a route that uses this path points at.
+    /// What a route that uses this path points at: a path with a gateway, at that gateway's interface; any other names it
+    /// (`vgw-…`, `igw-…`, `tgw-…`, `eni-…`).
     pub target: Target,
     /// For a path without a gateway: the nodes whose majority judges it.
     #[serde(default)]
@@ -117,13 +119,13 @@ pub enum DriftAction {
 pub struct Route {
     /// Its name.
     pub id: RouteId,
-    /// The route table (`rtb-…`).
+    /// The route table (`rtb-…`). The route must exist there: it is replaced, never created.
     pub table: String,
-    /// IPv4 or IPv6 CIDR, or a prefix list (`pl-…`).
+    /// IPv4 or IPv6 CIDR, or a prefix list (`pl-…`), as EC2 shows it.
     pub destination: String,
-    /// The paths, best first.
+    /// The paths, best first; the first is home. At most 16.
     pub paths: Vec<PathId>,
-    /// What to do about drift.
+    /// What to do when somebody else changes the route.
     #[serde(default)]
     pub drift: DriftAction,
     /// Lower is moved first when the API's pace does not take all at once.
@@ -135,7 +137,7 @@ pub struct Route {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum ProbeRole {
-    /// Its loss takes the path down.
+    /// Its loss takes the path down, and counts against a gateway.
     #[default]
     Required,
     /// It never changes a verdict alone; while it is down it blocks failback.
@@ -170,31 +172,32 @@ pub enum Subject {
     Path(PathId),
 }
 
-/// One repeated check from each of its observers to one target.
+/// One repeated check from each of its observers to one target. Each gateway's own node must send a required one through
+/// its tunnel, and a majority of the other nodes one to the gateway itself.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Probe {
     /// Its name.
     pub id: ProbeId,
     /// What it is evidence about.
     pub subject: Subject,
-    /// The nodes that send it.
+    /// The nodes that send it. What nodes see whose word does not count decides nothing.
     pub observers: Vec<NodeId>,
-    /// Where it goes.
+    /// Where it goes: the far end of the tunnel, the gateway, or what lies behind the far router.
     pub target: IpAddr,
     /// How it asks.
     pub kind: ProbeKind,
     /// Whether it decides or only warns.
     #[serde(default)]
     pub role: ProbeRole,
-    /// Time between two probes while all is well.
+    /// Time between two probes while all is well. After a miss it goes five times as fast, until the window ends.
     pub interval_ms: u64,
-    /// How many intervals the window of losses lasts that makes it `Down`.
+    /// How many intervals the window lasts. `Down` needs all of the window's probes lost.
     pub fall: u32,
     /// How many answers in a row make it `Up` again.
     pub rise: u32,
-    /// The adaptive timeout never goes below this.
+    /// The timeout follows the round trip, and never goes below this.
     pub timeout_min_ms: u64,
-    /// The adaptive timeout never goes above this.
+    /// The timeout follows the round trip, and never goes above this.
     pub timeout_max_ms: u64,
     /// Send from this address, where the host has several.
     #[serde(default)]

@@ -2,27 +2,28 @@
 
 use serde::{Deserialize, Serialize};
 
-/// Durations of reports, decisions and calls.
+/// How patient to be: with reports, decisions and calls.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Timing {
-    /// Each node sends its report at least this often.
+    /// Each node sends its report at least this often, and each change at once.
     pub report_interval_ms: u64,
-    /// A report older than this is stale.
+    /// A report older than this is stale: it counts no more.
     pub report_stale_after_ms: u64,
-    /// How long `Unknown` is borne before a route yields to an `Up` path.
+    /// How long a route stays on a path that is `Unknown` (say, `arbiterd` is being upgraded there) before it goes to one
+    /// that is `Up`.
     pub unknown_grace_ms: u64,
     /// How long the better path must be `Up` without a break before a route comes home.
     pub failback_after_ms: u64,
-    /// What `failback_after` can grow to by flapping.
+    /// That wait doubles with each flap, up to this.
     pub failback_max_ms: u64,
     /// One flap is forgotten after this long.
     pub flap_decay_ms: u64,
     /// The window in which moves of one route are counted.
     pub freeze_window_ms: u64,
-    /// The move of one route within the window that is the last.
+    /// This many moves of one route within the window are its last ones for a while.
     pub freeze_moves: u32,
-    /// How long a frozen route then stays where it is.
+    /// How long a frozen route then stays where it is, whatever the verdict, with an alarm.
     pub freeze_for_ms: u64,
     /// The route tables are re-read at least this often.
     pub reconcile_interval_ms: u64,
@@ -30,7 +31,7 @@ pub struct Timing {
     pub drift_grace_ms: u64,
     /// The window in which repairs of one route are counted.
     pub drift_window_ms: u64,
-    /// After this many repairs in the window: report only.
+    /// After this many repairs in the window the drift is only reported: somebody means it.
     pub drift_repairs: u32,
     /// τ: a call may be sent only this long after its intent was about to be proposed.
     pub dispatch_window_ms: u64,
@@ -38,7 +39,7 @@ pub struct Timing {
     pub call_timeout_ms: u64,
     /// p: the stall between the last check and the socket write that is allowed for.
     pub stall_allowance_ms: u64,
-    /// ρ: how far two hosts' clock rates may differ, in parts per million.
+    /// ρ: how far two hosts' clock *rates* may differ, in parts per million. Their times are never compared.
     pub clock_rate_error_ppm: u64,
 }
 
@@ -110,17 +111,17 @@ pub struct Remediation {
     pub remediate_after_ms: u64,
     /// Time from the end of one remediation of a gateway to the next.
     pub cooldown_ms: u64,
-    /// How many stops one gateway gets within `attempts_window_ms`.
+    /// How many stops one gateway gets within `attempts_window_ms`, not counting a repetition with force.
     pub attempts: u32,
-    /// The window of the attempt budget.
+    /// The window in which stops of one gateway are counted.
     pub attempts_window_ms: u64,
     /// How long a started gateway may take to become healthy.
     pub boot_grace_ms: u64,
-    /// When a stop that hangs is repeated with force.
+    /// A stop that hangs this long is repeated with force.
     pub force_stop_after_ms: u64,
     /// How long after our last stop a gateway that is found stopped still gets a start.
     pub start_owed_for_ms: u64,
-    /// How long an instance must have been absent to count as gone.
+    /// An instance that EC2 has not shown for this long is gone.
     pub gone_after_ms: u64,
 }
 
