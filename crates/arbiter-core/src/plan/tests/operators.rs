@@ -123,6 +123,18 @@ fn a_drained_gateways_routes_go_to_another_path_that_is_up() {
 }
 
 #[test]
+fn a_drained_gateway_is_chosen_after_every_other_that_is_up() {
+    proves("choose.drain");
+    let policy = crate::fixture::policy_with_direct_connect();
+    let mut cluster = Cluster::formed(&policy);
+    cluster.told(drain(2));
+    let down = Evidence::healthy(&policy).tunnel_down(1, 9);
+    assert_eq!(cluster.wish_for(1, &down), Some((tunnel(9), Cause::Failover)));
+    cluster.told(Operation::Undrain { gateway: gateway(2) });
+    assert_eq!(cluster.wish_for(1, &down), Some((tunnel(2), Cause::Failover)));
+}
+
+#[test]
 fn with_both_gateways_drained_nothing_moves() {
     proves("choose.drain");
     let (mut cluster, healthy) = reference();

@@ -220,3 +220,22 @@ fn a_new_instance_under_the_same_name_is_not_mistaken_for_the_one_in_the_slot() 
     nothing(&cluster, &dead.clone().instance(1, Stopped, 9));
     nothing(&cluster, &dead.instance(1, crate::evidence::InstanceState::Terminated, 9));
 }
+
+#[test]
+fn while_the_slot_is_open_no_route_is_put_back_onto_its_gateway() {
+    proves("slot.gateway-not-chosen");
+    // Everything is down, so route 1 stays on gateway 1, and that is stopped; then somebody moves the route away.
+    let (mut cluster, healthy) = reference();
+    let dead = healthy.dead(1, LONG_MS).tunnel_down(2, 9);
+    let id = cluster.intends(stop(1), Cause::Remediate, &dead).unwrap();
+    cluster.ended(id, Outcome::Done);
+    let moved = dead.points_at(1, 7).says(3, "gateway-1", crate::evidence::Verdict::Unknown, 9);
+    nothing(&cluster, &moved);
+    assert!(
+        cluster.plan(&moved).why(1).contains("being stopped and started"),
+        "{}",
+        cluster.plan(&moved).why(1)
+    );
+    cluster.state.slot = None;
+    assert!(cluster.wish_for(1, &moved).is_some());
+}
