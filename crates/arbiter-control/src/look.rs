@@ -73,18 +73,21 @@ impl Arbiter {
             evidence,
             plan,
         };
-        look.alarms.extend(node_alarms(&look));
+        look.alarms.extend(node_alarms(&look, self.settings.lease_ms));
         look.alarms.sort_by(|a, b| (b.code.urgency(), a).cmp(&(a.code.urgency(), b)));
         look
     }
 }
 
 /// Alarms that come from the nodes rather than from the plan.
-fn node_alarms(look: &Look) -> Vec<Alarm> {
+fn node_alarms(look: &Look, lease_ms: u64) -> Vec<Alarm> {
     let mut alarms = Vec::new();
     let policy = &look.state.policy;
     let name = |node| policy.node_name(node);
-    if look.view.leader.is_none() {
+    // Raft goes on naming a leader that has died, and a leader that lost its majority goes on naming itself.
+    let silent_ms =
+        if look.view.role == Role::Leader { look.view.quorum_acked_ms } else { look.view.leader_heard_ms };
+    if look.view.leader.is_none() || silent_ms.is_none_or(|ms| ms > lease_ms) {
         alarms.push(Alarm::new(Code::NoLeader, &policy.cluster, format!("as {} sees it", name(look.me))));
     }
     if let Some(error) = &look.provider_error {

@@ -73,7 +73,7 @@ async fn what_is_proposed_and_not_sent_counts_against_the_pace() {
 #[tokio::test(start_paused = true)]
 async fn a_provider_without_limits_is_not_asked_for_more_than_apply_takes() {
     proves("batch.bounded-by-pace");
-    let world = World::settled(many(300), WITNESS).await;
+    let world = World::settled(many(120), WITNESS).await;
     world.cloud.allow(u32::MAX);
     world.tunnel(ONE, Verdict::Down);
     let all = |w: &World| w.policy.routes.iter().all(|route| w.target(route.id.as_str()) == "eni-2");

@@ -1,10 +1,11 @@
 //! Endings and takeovers: who settles what, after how long, and what may be done before.
 
-use crate::world::{CallFate, Committed, Fate, ONE, TWO, WITNESS, World, reference};
+use crate::world::{CallFate, Committed, Fate, LOOK_MS, ONE, TWO, WITNESS, World, reference};
 use arbiter_core::command::Command;
 use arbiter_core::evidence::Verdict;
 use arbiter_core::ids::IntentId;
 use arbiter_core::rules::proves;
+use std::time::Duration;
 use tokio::time::Instant;
 
 fn ms_since(earlier: Instant) -> u64 {
@@ -172,7 +173,8 @@ async fn a_new_leader_that_wants_something_else_settles_and_reads_first() {
     world.until("private-1 moves", 2_000, |w| moved(w).is_some()).await;
     let called = moved(&world).expect("just seen");
     let looks = world.cloud.looks_of(TWO);
-    assert!(looks.iter().any(|look| *look >= settled && *look < called), "it was read in between");
+    let read = |look: &Instant| *look >= settled && *look + Duration::from_millis(LOOK_MS) <= called;
+    assert!(looks.iter().any(read), "it was read in between, from beginning to end");
     world.until("and it lands", 1_000, |w| w.target("private-1") == "eni-1").await;
     world.referee();
 }
@@ -196,7 +198,8 @@ async fn a_settle_that_goes_unanswered_demands_the_read_all_the_same() {
     world.until("private-1 moves", 3_000, |w| w.target("private-1") == "eni-1").await;
     let called =
         world.cloud.calls().iter().filter(|c| c.by == TWO).map(|c| c.at).max().expect("it was called");
-    assert!(world.cloud.looks_of(TWO).iter().any(|look| *look >= settled && *look < called));
+    let read = |look: &Instant| *look >= settled && *look + Duration::from_millis(LOOK_MS) <= called;
+    assert!(world.cloud.looks_of(TWO).iter().any(read));
     world.referee();
 }
 

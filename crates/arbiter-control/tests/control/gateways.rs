@@ -1,7 +1,7 @@
 //! Stories of gateways: dead, stopped, started, home again; leaders that change half-way; ends that are announced.
 
 use crate::world::{CallFate, ONE, TWO, WITNESS, World, reference};
-use arbiter_core::command::{Action, Cause};
+use arbiter_core::command::{Action, Cause, Command};
 use arbiter_core::evidence::{Ending, InstanceState, Verdict};
 use arbiter_core::health::Code;
 use arbiter_core::rules::proves;
@@ -34,6 +34,25 @@ async fn a_dead_gateway_is_left_stopped_started_and_come_home_to() {
     assert_eq!(world.instance_calls(), ["stop i-1", "start i-1"], "{}", world.tale());
     assert_eq!(world.cloud.calls().len(), 4, "{}", world.tale());
     world.referee();
+}
+
+#[tokio::test(start_paused = true)]
+async fn silence_is_noticed_when_it_begins_and_not_at_the_next_report() {
+    for phase_ms in (0..100).step_by(17) {
+        let mut world = World::settled(reference(), WITNESS).await;
+        world.pass(phase_ms).await;
+        // The probes know it at once here: the verdict waits for the report to grow stale alone.
+        world.log.cut(ONE);
+        world.kill(ONE);
+        world.others_see(ONE, Verdict::Down);
+        world.until("private-1 moves", 1_000, |w| w.target("private-1") == "eni-2").await;
+        let age_ms = world.log.commands().into_iter().find_map(|command| match command {
+            Command::Intents(batch) => batch.evidence.nodes[&ONE].age_ms,
+            _ => None,
+        });
+        let stale_ms = world.policy.timing.report_stale_after_ms;
+        assert!(age_ms.is_some_and(|ms| (stale_ms + 1..=stale_ms + 3).contains(&ms)), "{age_ms:?}");
+    }
 }
 
 #[tokio::test(start_paused = true)]

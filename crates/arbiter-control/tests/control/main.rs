@@ -8,6 +8,7 @@ mod leadership;
 mod lines;
 mod office;
 mod pause;
+mod reconcile;
 mod reports;
 mod routes;
 mod world;

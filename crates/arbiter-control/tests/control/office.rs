@@ -82,6 +82,18 @@ async fn a_beginning_that_goes_unanswered_is_repeated_and_the_newest_counts() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_epoch_that_another_followed_is_over() {
+    proves("epoch.begins-on-every-leadership");
+    let world = World::settled(reference(), WITNESS).await;
+    // A beginning that this process gave up long ago is committed after all.
+    world.log.commit(Command::BeginEpoch { node: WITNESS });
+    world.tunnel(ONE, Verdict::Down);
+    world.until("it begins again, and acts", 1_000, |w| w.target("private-1") == "eni-2").await;
+    assert_eq!(epochs(&world).len(), 3);
+    world.referee();
+}
+
+#[tokio::test(start_paused = true)]
 async fn proposals_that_fail_at_once_are_not_repeated_at_full_speed() {
     let world = World::settled(reference(), WITNESS).await;
     world.log.judge(|_, _| Some(Fate::NotLeader));

@@ -15,7 +15,7 @@ pub use consensus::{Committed, Fate, Log};
 pub use policy::{DESTINATION, reference, route};
 pub use post::Post;
 pub use prober::WorldProber;
-pub use provider::{CALL_MS, CallFate, Called, Cloud};
+pub use provider::{CALL_MS, CallFate, Called, Cloud, LOOK_MS};
 
 use arbiter_control::{Answer, AskError, Control, Look, Parts, Settings, start};
 use arbiter_core::command::{Action, Cause, Command, Operation, Outcome};

@@ -17,7 +17,7 @@ use tokio::time::Instant;
 pub const CALL_MS: u64 = 150;
 
 /// A describe of everything.
-const LOOK_MS: u64 = 60;
+pub const LOOK_MS: u64 = 60;
 
 /// How an instance takes its time.
 const STOPPING_MS: u64 = 3_000;
@@ -119,10 +119,6 @@ impl Cloud {
         self.with(|inner| inner.routes.get(&place).map(ToString::to_string).unwrap_or_default())
     }
 
-    pub fn place(&self, table: &str, destination: &str) -> Option<Target> {
-        self.with(|inner| inner.routes.get(&(table.to_owned(), destination.to_owned())).cloned())
-    }
-
     /// Somebody else's hand.
     pub fn set_target(&self, table: &str, destination: &str, target: &str) {
         let place = (table.to_owned(), destination.to_owned());
@@ -131,10 +127,6 @@ impl Cloud {
 
     pub fn instance(&self, id: &str) -> InstanceState {
         self.with(|inner| inner.instances[&id.into()].state)
-    }
-
-    pub fn set_instance(&self, id: &str, state: InstanceState) {
-        self.with(|inner| inner.instances.get_mut(&id.into()).expect("known").state = state);
     }
 
     /// Describes show the world of so long ago.
