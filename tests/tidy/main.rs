@@ -10,6 +10,7 @@ mod habits;
 mod licences;
 mod links;
 mod modules;
+mod operating;
 mod repository;
 mod rules;
 mod rust_text;
