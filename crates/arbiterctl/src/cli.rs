@@ -1,5 +1,12 @@
 //! The command line.
 
+mod operator;
+
+pub use operator::{
+    DrainArgs, GatewayCommand, MemberCommand, Mode, ModeArgs, PinArgs, ReadmitArgs, ReplaceArgs, UndrainArgs,
+    UnpinArgs,
+};
+
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -85,8 +92,59 @@ pub enum Command {
     Pause(PauseArgs),
     /// End a pause
     Resume,
+    /// Keep traffic off a gateway: its routes move away, and none comes back
+    Drain(DrainArgs),
+    /// End a drain
+    Undrain(UndrainArgs),
+    /// Prefer one path of a route above all others, until unpinned
+    Pin(PinArgs),
+    /// End a pin: the route's own order of paths counts again
+    Unpin(UnpinArgs),
+    /// Observe only, or act
+    Mode(ModeArgs),
     /// Give the leadership to another node
     Handover(HandoverArgs),
+    /// Replace a gateway's instance
+    #[command(subcommand)]
+    Gateway(GatewayCommand),
+    /// Readmit a node
+    #[command(subcommand)]
+    Member(MemberCommand),
+}
+
+impl Command {
+    /// Whether it asks for a change: then it needs the leader.
+    pub fn writes(&self) -> bool {
+        match self {
+            Self::Status
+            | Self::Routes
+            | Self::Members
+            | Self::Probes
+            | Self::History(_)
+            | Self::Explain(_) => false,
+            Self::Switchover(_)
+            | Self::Pause(_)
+            | Self::Resume
+            | Self::Drain(_)
+            | Self::Undrain(_)
+            | Self::Pin(_)
+            | Self::Unpin(_)
+            | Self::Mode(_)
+            | Self::Handover(_)
+            | Self::Gateway(_)
+            | Self::Member(_) => true,
+        }
+    }
+
+    /// Whether it was told to wait for what comes of it.
+    pub fn waits(&self) -> bool {
+        match self {
+            Self::Switchover(args) => args.wait,
+            Self::Pause(args) => args.wait,
+            Self::Handover(args) => args.wait,
+            _ => false,
+        }
+    }
 }
 
 /// Which events.

@@ -19,7 +19,7 @@ pub mod view;
 
 pub use session::{Environment, Terminal};
 
-use cli::{Cli, Command, Output};
+use cli::{Cli, Command, GatewayCommand, MemberCommand, Output};
 use exit::Exit;
 use failure::Failure;
 use session::Session;
@@ -50,7 +50,14 @@ async fn dispatch(cli: &Cli, session: &mut Session<'_, '_>) -> Result<Exit, Fail
         Command::Switchover(args) => command::switchover::run(args, session).await,
         Command::Pause(args) => command::pause::run(args, session).await,
         Command::Resume => command::resume::run(session).await,
+        Command::Drain(args) => command::drain::drain(args, session).await,
+        Command::Undrain(args) => command::drain::undrain(args, session).await,
+        Command::Pin(args) => command::pin::pin(args, session).await,
+        Command::Unpin(args) => command::pin::unpin(args, session).await,
+        Command::Mode(args) => command::mode::run(args, session).await,
         Command::Handover(args) => command::handover::run(args, session).await,
+        Command::Gateway(GatewayCommand::Replace(args)) => command::replace::run(args, session).await,
+        Command::Member(MemberCommand::Readmit(args)) => command::readmit::run(args, session).await,
     }
 }
 

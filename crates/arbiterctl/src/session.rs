@@ -1,6 +1,6 @@
 //! What all commands share: the client, the clock of this command, the terminal.
 
-use crate::cli::{Cli, Command, Output};
+use crate::cli::{Cli, Output};
 use crate::client::{Admin, CallError, Client, Kind, endpoints};
 use crate::exit::Exit;
 use crate::failure::Failure;
@@ -8,6 +8,7 @@ use crate::render::{self, Readable};
 use crate::view::Answered;
 use arbiter_core::time::HumanMs;
 use arbiter_proto::v1;
+use arbiter_proto::v1::operate_request::Operation;
 use std::io::{BufRead, ErrorKind, Read, Write};
 use std::time::Duration;
 use tokio::time::Instant;
@@ -68,20 +69,13 @@ impl<'a, 't> Session<'a, 't> {
         terminal: &'a mut Terminal<'t>,
     ) -> Result<Self, Failure> {
         let global = &cli.global;
-        let (writes, waits) = match &cli.command {
-            Command::Switchover(args) => (true, args.wait),
-            Command::Pause(args) => (true, args.wait),
-            Command::Handover(args) => (true, args.wait),
-            Command::Resume => (true, false),
-            _ => (false, false),
-        };
-        if writes && global.stale {
+        if cli.command.writes() && global.stale {
             return Err(Failure::new(Exit::Usage, "`--stale` is for questions: a command needs the leader")
                 .hint("leave `--stale` out"));
         }
         let addresses =
             endpoints::choose(&global.endpoint, global.config.as_deref(), environment.endpoint.as_deref())?;
-        let timeout = global.timeout.unwrap_or(if waits { TIMEOUT_WAITING } else { TIMEOUT });
+        let timeout = global.timeout.unwrap_or(if cli.command.waits() { TIMEOUT_WAITING } else { TIMEOUT });
         Ok(Self {
             client: Client::new(addresses),
             timeout,
@@ -120,15 +114,21 @@ impl<'a, 't> Session<'a, 't> {
         self.call(name, Kind::Read, request, async |admin, request| admin.status(request).await).await
     }
 
-    /// Puts an operation into the log. The same `request_id` may be sent again: it takes effect once.
+    /// Puts an operation into the log. The same `request_id` may be sent again: it takes effect once
+    /// (but for a readmission, which is never sent again).
     ///
     /// A refusal is a failure: nothing was changed.
     pub(crate) async fn operate(
         &mut self,
         name: &str,
         request_id: &str,
-        operation: v1::operate_request::Operation,
+        operation: Operation,
     ) -> Result<v1::OperateReply, Failure> {
+        // All but this one are done once under their id: sent again, it could admit a second empty disk.
+        let kind = match operation {
+            Operation::Readmit(_) => Kind::Write,
+            _ => Kind::WriteOnce,
+        };
         let request = v1::OperateRequest {
             asking: self.asking(),
             request_id: request_id.to_owned(),
@@ -136,7 +136,7 @@ impl<'a, 't> Session<'a, 't> {
             operation: Some(operation),
         };
         let send = async |admin: &mut Admin, request| admin.operate(request).await;
-        let reply = self.call(name, Kind::WriteOnce, request, send).await?;
+        let reply = self.call(name, kind, request, send).await?;
         if reply.accepted {
             return Ok(reply);
         }
@@ -171,7 +171,7 @@ impl<'a, 't> Session<'a, 't> {
             return Err(Failure::new(Exit::Usage, format!("nobody is there to confirm it: {question}"))
                 .hint("add `--yes` if it shall be done"));
         };
-        let mut answer = String::new();
+        let (mut answer, question) = (String::new(), render::printable(question));
         let asked = write!(self.terminal.err, "{question}? [y/N] ").and_then(|()| self.terminal.err.flush());
         // An answer is one word; a line without an end is none.
         asked

@@ -1,11 +1,17 @@
 //! One file for each command: what it asks, what it shows, how it ends.
 
+mod deed;
+pub(crate) mod drain;
 pub(crate) mod explain;
 pub(crate) mod handover;
 pub(crate) mod history;
 pub(crate) mod members;
+pub(crate) mod mode;
 pub(crate) mod pause;
+pub(crate) mod pin;
 pub(crate) mod probes;
+pub(crate) mod readmit;
+pub(crate) mod replace;
 pub(crate) mod resume;
 pub(crate) mod routes;
 pub(crate) mod status;

@@ -1,24 +1,22 @@
 //! `switchover ROUTE PATH`: shows what would move, asks, commands, and waits if told so.
 
-use super::explain;
+use super::deed::{before, lasting, path, route, standstill};
 use crate::cli::SwitchoverArgs;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::session::{Session, request_id};
-use crate::view::{ExplainView, WrittenView};
+use crate::view::{StatusView, WrittenView};
 use arbiter_core::evidence::Verdict;
-use arbiter_core::time::HumanMs;
 use arbiter_proto::v1;
 use arbiter_proto::v1::operate_request::Operation;
 
 pub(crate) async fn run(args: &SwitchoverArgs, session: &mut Session<'_, '_>) -> Result<Exit, Failure> {
-    let (route, path) = (&args.route, &args.path);
-    let name = format!("switchover {route} {path}");
-    let before = explain::ask(&name, route, session).await?;
-    let says = preview(&before, path)?;
+    let name = format!("switchover {} {}", args.route, args.path);
+    let says = preview(&before(&name, session).await?, args)?;
     if !args.yes {
         session.confirm(&format!("move {says}"))?;
     }
+    let (route, path) = (args.route.clone(), args.path.clone());
     let operation = Operation::Switchover(v1::Switchover { route: route.clone(), path: path.clone() });
     let reply = session.operate(&name, &request_id()?, operation).await?;
     let mut view = WrittenView {
@@ -39,23 +37,20 @@ pub(crate) async fn run(args: &SwitchoverArgs, session: &mut Session<'_, '_>) ->
     Ok(Exit::Ok)
 }
 
-/// What would be moved, in words. A path that the route doesn't have is refused here, with those that it has.
-fn preview(before: &ExplainView, path: &str) -> Result<String, Failure> {
-    let route = &before.route;
-    let Some(to) = route.paths.iter().find(|known| known.id == path) else {
-        let known: Vec<&str> = route.paths.iter().map(|path| path.id.as_str()).collect();
-        let what = format!("`{path}` is no path of {}; nothing was changed", route.id);
-        let suggestion = arbiter_core::policy::suggestion(path, known.iter().copied());
-        return Err(Failure::new(Exit::Failed, what)
-            .hint(suggestion)
-            .hint(format!("its paths are {}", known.join(", "))));
-    };
+/// What would be moved, in words.
+fn preview(status: &StatusView, args: &SwitchoverArgs) -> Result<String, Failure> {
+    let route = route(status, &args.route)?;
+    let to = path(route, &args.path)?;
     let from = route.committed.as_deref().unwrap_or("no path");
-    let state = format!("{} for {}", to.verdict, HumanMs(to.for_ms));
     let caution = if to.verdict == Verdict::Up { "" } else { ": it moves once that is Up" };
     Ok(format!(
-        "{} ({} in {}) from {from} to {path}, which is {state}{caution}",
-        route.id, route.destination, route.table
+        "{} ({} in {}) from {from} to {}, which is {}{caution}{}",
+        route.id,
+        route.destination,
+        route.table,
+        to.id,
+        lasting(to),
+        standstill(status)
     ))
 }
 
@@ -65,25 +60,30 @@ async fn wait(
     index: u64,
     session: &mut Session<'_, '_>,
 ) -> Result<(), Failure> {
-    let (route, path) = (&args.route, &args.path);
-    let there = |view: &ExplainView| {
-        let route = &view.route;
-        let seen = [&route.committed, &route.observed].map(Option::as_deref);
-        view.answered.linearizable && seen == [Some(path.as_str()); 2]
+    let (id, path) = (&args.route, &args.path);
+    let there = |status: &StatusView| {
+        let seen = |route: &crate::view::RouteView| {
+            [&route.committed, &route.observed].map(Option::as_deref) == [Some(path.as_str()); 2]
+        };
+        status.answered.linearizable && route(status, id).is_ok_and(seen)
     };
+    let mut still = String::new();
     loop {
         // While leaders change nobody may answer: that is no reason to give up before the time has run out.
-        if explain::ask(name, route, session).await.is_ok_and(|view| there(&view)) {
-            return Ok(());
+        if let Ok(status) = before(name, session).await {
+            if there(&status) {
+                return Ok(());
+            }
+            still = standstill(&status);
         }
         if !session.next_look().await {
             let within = session.patience();
             let what = format!(
-                "`{name}` is committed at log index {index}, but {route} was not seen on {path} within {within}: \
-                 it may come yet"
+                "`{name}` is committed at log index {index}, but {id} was not seen on {path} within {within}: \
+                 it may come yet{still}"
             );
-            return Err(Failure::new(Exit::Unknown, what)
-                .hint(format!("`arbiterctl explain {route}` says where it is, and why")));
+            let hint = format!("`arbiterctl explain {id}` says where it is, and why");
+            return Err(Failure::new(Exit::Unknown, what).hint(hint));
         }
     }
 }

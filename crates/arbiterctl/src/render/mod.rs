@@ -10,7 +10,7 @@ mod table;
 mod written;
 
 pub use failure::{failure_json, failure_page};
-pub use page::{Page, Style};
+pub use page::{Page, Style, printable};
 
 use crate::view::{Answered, Document, View};
 use arbiter_core::evidence::Verdict;

@@ -35,6 +35,15 @@ impl Style {
     }
 }
 
+/// Reasons and EC2's words come from elsewhere: control characters in them must not reach the terminal.
+pub fn printable(raw: &str) -> String {
+    let mut text = String::with_capacity(raw.len());
+    for c in raw.chars() {
+        if c.is_control() { text.extend(c.escape_default()) } else { text.push(c) }
+    }
+    text
+}
+
 /// A piece of text of one style.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Span {
@@ -43,14 +52,8 @@ pub(super) struct Span {
 }
 
 impl Span {
-    /// Reasons and EC2's words come from elsewhere: control characters in them must not reach the terminal.
     pub(super) fn new(style: Style, text: impl Into<String>) -> Self {
-        let raw: String = text.into();
-        let mut text = String::with_capacity(raw.len());
-        for c in raw.chars() {
-            if c.is_control() { text.extend(c.escape_default()) } else { text.push(c) }
-        }
-        Self { style, text }
+        Self { style, text: printable(&text.into()) }
     }
 
     pub(super) fn plain(text: impl Into<String>) -> Self {

@@ -8,7 +8,7 @@ use serde::Serialize;
 pub struct WrittenView {
     /// Whose answer.
     pub answered: Answered,
-    /// `switchover`, `pause`, `resume` or `handover`.
+    /// Which: `switchover`, `pause`, `gateway replace`, ….
     pub command: String,
     /// Where it stands in the log; `null` for what goes past the log.
     pub index: Option<u64>,

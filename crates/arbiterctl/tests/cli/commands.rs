@@ -5,7 +5,7 @@ use crate::run::{against, command, ran};
 use crate::{golden, scenes};
 use arbiter_proto::v1::operate_request::Operation;
 use arbiter_proto::v1::{
-    ExplainReply, HandOverReply, OperateReply, PauseCluster, StatusReply, Switchover, UnsettledIntent,
+    HandOverReply, OperateReply, PauseCluster, StatusReply, Switchover, UnsettledIntent,
 };
 use tonic::Status;
 
@@ -29,12 +29,12 @@ fn refused(why: &str) -> Say<OperateReply> {
     })
 }
 
-fn at_home() -> Say<ExplainReply> {
-    Say::This(scenes::explain(&scenes::healthy(), 1))
+fn at_home() -> Say<StatusReply> {
+    Say::This(scenes::healthy())
 }
 
-fn away() -> Say<ExplainReply> {
-    Say::This(scenes::explain(&scenes::remediating(), 1))
+fn away() -> Say<StatusReply> {
+    Say::This(scenes::remediating())
 }
 
 const SWITCH: [&str; 3] = ["switchover", "private-1", "tunnel-2"];
@@ -42,7 +42,7 @@ const SWITCH: [&str; 3] = ["switchover", "private-1", "tunnel-2"];
 #[test]
 fn a_switchover_sends_who_asks_for_what_under_its_own_id() {
     let fake =
-        Fake::start(Play { explain: vec![at_home()], operate: vec![accepted(true, "")], ..Play::default() });
+        Fake::start(Play { status: vec![at_home()], operate: vec![accepted(true, "")], ..Play::default() });
     for (output, extension) in [("table", "txt"), ("json", "json")] {
         let ran = against(&[&fake], &[&SWITCH[..], &["--yes", "-o", output]].concat());
         golden::check(&format!("commands/switchover.{extension}"), &ran.transcript());
@@ -58,7 +58,7 @@ fn a_switchover_sends_who_asks_for_what_under_its_own_id() {
 
 #[test]
 fn a_switchover_that_nobody_confirms_is_not_sent() {
-    let fake = Fake::start(Play { explain: vec![at_home()], ..Play::default() });
+    let fake = Fake::start(Play { status: vec![at_home()], ..Play::default() });
     let ran = against(&[&fake], &SWITCH);
     assert_eq!(ran.code, 2);
     golden::check("commands/switchover-unconfirmed.txt", &ran.transcript());
@@ -67,7 +67,7 @@ fn a_switchover_that_nobody_confirms_is_not_sent() {
 
 #[test]
 fn a_path_that_the_route_lacks_is_refused_with_those_it_has() {
-    let fake = Fake::start(Play { explain: vec![at_home()], ..Play::default() });
+    let fake = Fake::start(Play { status: vec![at_home()], ..Play::default() });
     let ran = against(&[&fake], &["switchover", "private-1", "tunel-2", "--yes"]);
     assert_eq!(ran.code, 1);
     golden::check("commands/switchover-unknown-path.txt", &ran.transcript());
@@ -76,32 +76,46 @@ fn a_path_that_the_route_lacks_is_refused_with_those_it_has() {
 
 #[test]
 fn a_switchover_waits_until_it_is_seen() {
-    let mut half = scenes::explain(&scenes::failing_over(), 1);
-    half.route.as_mut().unwrap().observed = "tunnel-1".into();
+    let mut half = scenes::failing_over();
+    half.routes[0].observed = "tunnel-1".into();
     let fake = Fake::start(Play {
         // At home; nobody answers; committed, not seen; seen.
-        explain: vec![at_home(), Say::Error(Status::unavailable("no leader")), Say::This(half), away()],
+        status: vec![at_home(), Say::Error(Status::unavailable("no leader")), Say::This(half), away()],
         operate: vec![accepted(true, "")],
         ..Play::default()
     });
     let ran = against(&[&fake], &[&SWITCH[..], &["--yes", "--wait"]].concat());
     golden::check("commands/switchover-waited.txt", &ran.transcript());
-    fake.asked(|asked| assert_eq!(asked.explain.len(), 4));
+    fake.asked(|asked| assert_eq!(asked.status.len(), 4));
 }
 
 #[test]
 fn a_switchover_that_is_not_seen_in_time_is_unknown() {
     let fake =
-        Fake::start(Play { explain: vec![at_home()], operate: vec![accepted(true, "")], ..Play::default() });
+        Fake::start(Play { status: vec![at_home()], operate: vec![accepted(true, "")], ..Play::default() });
     let ran = against(&[&fake], &[&SWITCH[..], &["--yes", "--wait", "--timeout", "700ms"]].concat());
     assert_eq!(ran.code, 5);
     golden::check("commands/switchover-unseen.txt", &ran.transcript());
 }
 
 #[test]
+fn a_switchover_that_a_pause_holds_up_says_so() {
+    let fake = Fake::start(Play {
+        status: vec![at_home(), paused(false)],
+        operate: vec![accepted(true, "")],
+        ..Play::default()
+    });
+    let ran = against(&[&fake], &[&SWITCH[..], &["--yes", "--wait", "--timeout", "700ms"]].concat());
+    assert_eq!(ran.code, 5);
+    golden::check("commands/switchover-held-up.txt", &ran.transcript());
+    let fake = Fake::start(Play { status: vec![paused(false)], ..Play::default() });
+    golden::check("commands/switchover-paused.txt", &against(&[&fake], &SWITCH).transcript());
+}
+
+#[test]
 fn what_apply_refuses_has_failed() {
     let fake = Fake::start(Play {
-        explain: vec![at_home()],
+        status: vec![at_home()],
         operate: vec![refused("unknown path of route private-1 `tunnel-2`")],
         ..Play::default()
     });

@@ -17,12 +17,21 @@ fn every_help_text() {
         "pause",
         "resume",
         "handover",
+        "drain",
+        "undrain",
+        "pin",
+        "unpin",
+        "mode",
+        "gateway",
+        "gateway replace",
+        "member",
+        "member readmit",
     ];
     for name in all {
-        let arguments: Vec<&str> = [name, "--help"].into_iter().filter(|word| !word.is_empty()).collect();
+        let arguments: Vec<&str> = name.split_whitespace().chain(["--help"]).collect();
         let ran = bare(&arguments);
         assert_eq!((ran.code, ran.err.as_str()), (0, ""), "{ran:?}");
-        let name = if name.is_empty() { "arbiterctl" } else { name };
+        let name = if name.is_empty() { "arbiterctl".to_owned() } else { name.replace(' ', "-") };
         golden::check(&format!("help/{name}.txt"), &ran.out);
     }
 }

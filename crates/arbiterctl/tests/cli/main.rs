@@ -9,6 +9,7 @@ mod errors;
 mod fake;
 mod golden;
 mod help;
+mod overrides;
 mod run;
 mod scenes;
 mod terminal;

@@ -33,7 +33,7 @@ fn only_a_yes_is_a_yes() {
     for (answer, yes) in answers {
         let reply = OperateReply { index: 432, accepted: true, ..OperateReply::default() };
         let fake = Fake::start(Play {
-            explain: vec![Say::This(scenes::explain(&scenes::healthy(), 1))],
+            status: vec![Say::This(scenes::healthy())],
             operate: vec![Say::This(reply)],
             ..Play::default()
         });
@@ -45,6 +45,17 @@ fn only_a_yes_is_a_yes() {
         );
         assert_eq!(fake.asked(|asked| asked.operate.len()), usize::from(yes), "{answer:?}");
     }
+}
+
+#[test]
+fn what_others_wrote_does_not_steer_the_terminal_of_who_is_asked() {
+    let fake = Fake::start(Play { status: vec![Say::This(scenes::paused())], ..Play::default() });
+    let (_, _, err) = answered(&fake, &["unpin", "private-1"], "n\n");
+    let (question, _) = err.split_once("? [y/N]").unwrap();
+    assert!(!question.contains('\x1b'), "{question:?}");
+    let (_, _, err) = answered(&fake, &["switchover", "private-1", "tunnel-2"], "n\n");
+    let (question, _) = err.split_once("? [y/N]").unwrap();
+    assert!(question.contains("upgrade\\u{1b}[2J of router-1"), "{question:?}");
 }
 
 #[test]

@@ -1,0 +1,139 @@
+//! Commands by which an operator overrides what the cluster would do by itself.
+
+use super::reason;
+use clap::{Args, Subcommand, ValueEnum};
+
+/// About one node.
+#[derive(Debug, Subcommand)]
+pub enum MemberCommand {
+    /// Let a node whose disk was lost join again with an empty one
+    Readmit(ReadmitArgs),
+}
+
+/// About one gateway.
+#[derive(Debug, Subcommand)]
+pub enum GatewayCommand {
+    /// Give a gateway a new instance and interface, because its old instance is gone
+    Replace(ReplaceArgs),
+}
+
+/// Which node.
+#[derive(Debug, Args)]
+pub struct ReadmitArgs {
+    /// The node's name
+    pub node: String,
+    /// Do not ask
+    #[arg(short, long)]
+    pub yes: bool,
+}
+
+/// Which gateway, and by what.
+#[derive(Debug, Args)]
+pub struct ReplaceArgs {
+    /// The gateway's name
+    pub gateway: String,
+    /// The new instance's id, as in i-0f1e2d3c4b5a69788
+    #[arg(long, value_name = "ID", value_parser = instance)]
+    pub instance: String,
+    /// The id of the new instance's interface, as in eni-23fbd87a
+    #[arg(long, value_name = "ID", value_parser = interface)]
+    pub eni: String,
+    /// Do not ask
+    #[arg(short, long)]
+    pub yes: bool,
+}
+
+/// Which gateway, and why.
+#[derive(Debug, Args)]
+pub struct DrainArgs {
+    /// The gateway's name
+    pub gateway: String,
+    /// Why, shown to everybody who looks
+    #[arg(long, value_name = "TEXT", value_parser = reason)]
+    pub reason: String,
+    /// Do not ask
+    #[arg(short, long)]
+    pub yes: bool,
+}
+
+/// Which gateway.
+#[derive(Debug, Args)]
+pub struct UndrainArgs {
+    /// The gateway's name
+    pub gateway: String,
+    /// Do not ask
+    #[arg(short, long)]
+    pub yes: bool,
+}
+
+/// Which route, and which of its paths.
+#[derive(Debug, Args)]
+pub struct PinArgs {
+    /// The route's name
+    pub route: String,
+    /// The path's name
+    pub path: String,
+    /// Do not ask
+    #[arg(short, long)]
+    pub yes: bool,
+}
+
+/// Which route.
+#[derive(Debug, Args)]
+pub struct UnpinArgs {
+    /// The route's name
+    pub route: String,
+    /// Do not ask
+    #[arg(short, long)]
+    pub yes: bool,
+}
+
+/// Which mode.
+#[derive(Debug, Args)]
+pub struct ModeArgs {
+    /// Whether decisions are carried out
+    pub mode: Mode,
+    /// Do not ask
+    #[arg(short, long)]
+    pub yes: bool,
+}
+
+/// Whether decisions are carried out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Mode {
+    /// They are not: the history says what would have been done
+    Observe,
+    /// They are
+    Act,
+}
+
+fn instance(text: &str) -> Result<String, String> {
+    id("i-", text)
+}
+
+fn interface(text: &str) -> Result<String, String> {
+    id("eni-", text)
+}
+
+/// Ids that were swapped or cut are found out here, and not by a gateway that can't be reached.
+fn id(prefix: &str, text: &str) -> Result<String, String> {
+    match text.strip_prefix(prefix) {
+        Some(rest) if !rest.is_empty() && rest.chars().all(|c| c.is_ascii_hexdigit()) => Ok(text.to_owned()),
+        _ => Err(format!("`{prefix}` and hexadecimal digits are expected")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_that_were_swapped_are_refused() {
+        assert_eq!(instance("i-0f1e2d3c4b5a69788"), Ok("i-0f1e2d3c4b5a69788".to_owned()));
+        assert_eq!(interface("eni-23fbd87a"), Ok("eni-23fbd87a".to_owned()));
+        for wrong in ["", "i-", "eni-23fbd87a", "i-xyz", "i-12 34"] {
+            assert!(instance(wrong).is_err(), "{wrong}");
+        }
+        assert!(interface("i-0f1e2d3c4b5a69788").is_err());
+    }
+}
