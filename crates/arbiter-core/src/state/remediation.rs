@@ -7,8 +7,8 @@ use crate::time::LogMs;
 use serde::{Deserialize, Serialize};
 use std::collections::VecDeque;
 
-/// Stops remembered of one instance: above any attempt budget that validation lets through.
-const STOPS_REMEMBERED: usize = 32;
+/// Stops remembered of one instance: as many as the largest attempt budget that validation lets through.
+const STOPS_REMEMBERED: usize = 100;
 
 /// The one remediation that may be under way in the whole cluster.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
