@@ -13,7 +13,7 @@ use arbiter_core::time::LogMs;
 use arbiter_proto::report::{ending, verdict};
 use arbiter_proto::v1;
 
-pub(super) fn reply(look: &Look, answered: v1::Answered) -> v1::StatusReply {
+pub(crate) fn reply(look: &Look, answered: v1::Answered) -> v1::StatusReply {
     let state = &look.state;
     let policy = &state.policy;
     let heard = look.view.voters.iter().filter(|voter| is_fresh(look, **voter)).count();
@@ -225,7 +225,8 @@ fn probes(look: &Look) -> Vec<v1::ProbeStatus> {
                 loss_permille: reported.loss_permille,
                 error: reported.error.unwrap_or_default(),
                 report_age_ms: held.and_then(|(_, age_ms)| *age_ms),
-                answered_age_ms: held.and_then(|(_, age_ms)| Some(reported.answered_age_ms?.saturating_add((*age_ms)?))),
+                answered_age_ms: held
+                    .and_then(|(_, age_ms)| Some(reported.answered_age_ms?.saturating_add((*age_ms)?))),
             });
         }
     }
@@ -270,5 +271,26 @@ fn stages(stages: &Stages) -> v1::MoveStages {
         called_ms: stages.called_ms,
         done_ms: stages.done_ms,
         outcome: stages.outcome.as_ref().map(ToString::to_string).unwrap_or_default(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::next_failure;
+
+    #[test]
+    fn status_says_what_the_next_failure_would_cost() {
+        arbiter_core::rules::proves("zones.next-failure-cost");
+        let said = [(3, 3), (3, 2), (3, 1), (5, 5), (0, 0)].map(|(voters, heard)| next_failure(voters, heard));
+        assert_eq!(
+            said,
+            [
+                "one more node can be lost; the one after that stops all failover",
+                "the next node lost stops all failover",
+                "no quorum: nothing is failed over until more nodes are back",
+                "2 more nodes can be lost before failover stops",
+                "the cluster is not formed: nothing is failed over",
+            ]
+        );
     }
 }
