@@ -1,11 +1,13 @@
 //! The command line.
 
 mod operator;
+mod policy;
 
 pub use operator::{
     DrainArgs, GatewayCommand, MemberCommand, Mode, ModeArgs, PinArgs, ReadmitArgs, ReplaceArgs, UndrainArgs,
     UnpinArgs,
 };
+pub use policy::{ApplyArgs, DiffArgs, PolicyCommand, PolicyHistoryArgs};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
@@ -107,6 +109,9 @@ pub enum Command {
     /// Replace a gateway's instance
     #[command(subcommand)]
     Gateway(GatewayCommand),
+    /// The replicated policy: show, diff, apply, history
+    #[command(subcommand)]
+    Policy(PolicyCommand),
     /// Readmit a node
     #[command(subcommand)]
     Member(MemberCommand),
@@ -122,6 +127,7 @@ impl Command {
             | Self::Probes
             | Self::History(_)
             | Self::Explain(_) => false,
+            Self::Policy(command) => matches!(command, PolicyCommand::Apply(_)),
             Self::Switchover(_)
             | Self::Pause(_)
             | Self::Resume
@@ -148,7 +154,7 @@ impl Command {
 }
 
 /// Which events.
-#[derive(Debug, Args)]
+#[derive(Debug, Default, Args)]
 pub struct HistoryArgs {
     /// The newest so many, at most 1000
     #[arg(long, value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=1000))]

@@ -4,6 +4,7 @@
 //! * [`client`]: tries the endpoints in turn; tells "surely not done" from "nobody knows".
 //! * [`view`]: what is shown, as pure data. It is the published JSON.
 //! * [`render`]: views as text.
+//! * [`difference`]: what differs between two policies.
 //! * `command`: one file for each command; `session` is what they share.
 //!
 //! A command ends in an [`exit::Exit`], or in a [`failure::Failure`] that says what, where, why, and what to type.
@@ -11,6 +12,7 @@
 pub mod cli;
 pub mod client;
 mod command;
+pub mod difference;
 pub mod exit;
 pub mod failure;
 pub mod render;
@@ -57,6 +59,7 @@ async fn dispatch(cli: &Cli, session: &mut Session<'_, '_>) -> Result<Exit, Fail
         Command::Mode(args) => command::mode::run(args, session).await,
         Command::Handover(args) => command::handover::run(args, session).await,
         Command::Gateway(GatewayCommand::Replace(args)) => command::replace::run(args, session).await,
+        Command::Policy(command) => command::policy::run(command, session).await,
         Command::Member(MemberCommand::Readmit(args)) => command::readmit::run(args, session).await,
     }
 }

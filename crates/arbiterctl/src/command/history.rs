@@ -9,6 +9,17 @@ use crate::view::HistoryView;
 use arbiter_proto::v1;
 
 pub(crate) async fn run(args: &HistoryArgs, session: &mut Session<'_, '_>) -> Result<Exit, Failure> {
+    let view = ask(args, "history", session).await?;
+    session.show(&view)?;
+    Ok(session.exit_of(&view.answered))
+}
+
+/// Asks what happened, on behalf of the command of that name.
+pub(crate) async fn ask(
+    args: &HistoryArgs,
+    name: &str,
+    session: &mut Session<'_, '_>,
+) -> Result<HistoryView, Failure> {
     let request = v1::HistoryRequest {
         asking: session.asking(),
         after: args.after,
@@ -16,7 +27,5 @@ pub(crate) async fn run(args: &HistoryArgs, session: &mut Session<'_, '_>) -> Re
         subject: args.subject.clone().unwrap_or_default(),
     };
     let send = async |admin: &mut Admin, request| admin.history(request).await;
-    let view = HistoryView::from(session.call("history", Kind::Read, request, send).await?);
-    session.show(&view)?;
-    Ok(session.exit_of(&view.answered))
+    Ok(session.call(name, Kind::Read, request, send).await?.into())
 }

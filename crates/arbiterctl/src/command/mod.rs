@@ -9,6 +9,7 @@ pub(crate) mod members;
 pub(crate) mod mode;
 pub(crate) mod pause;
 pub(crate) mod pin;
+pub(crate) mod policy;
 pub(crate) mod probes;
 pub(crate) mod readmit;
 pub(crate) mod replace;

@@ -5,12 +5,14 @@ mod explain;
 mod failure;
 mod lists;
 mod page;
+mod policy;
 mod status;
 mod table;
 mod written;
 
 pub use failure::{failure_json, failure_page};
 pub use page::{Page, Style, printable};
+pub(crate) use policy::lines as change_lines;
 
 use crate::view::{Answered, Document, View};
 use arbiter_core::evidence::Verdict;

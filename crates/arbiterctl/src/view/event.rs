@@ -17,6 +17,15 @@ impl View for HistoryView {
     const KIND: &'static str = "history";
 }
 
+impl HistoryView {
+    /// Keeps only the newest `limit` events of these.
+    pub fn keep(&mut self, limit: u32, wanted: impl Fn(&EventView) -> bool) {
+        self.events.retain(wanted);
+        let surplus = self.events.len().saturating_sub(usize::try_from(limit).unwrap_or(usize::MAX));
+        self.events.drain(..surplus);
+    }
+}
+
 /// One event.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct EventView {

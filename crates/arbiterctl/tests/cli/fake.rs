@@ -31,6 +31,7 @@ pub struct Play {
     pub explain: Script<ExplainReply>,
     pub operate: Script<OperateReply>,
     pub hand_over: Script<HandOverReply>,
+    pub get_policy: Script<GetPolicyReply>,
 }
 
 /// What the node was asked.
@@ -41,6 +42,7 @@ pub struct Asked {
     pub explain: Vec<ExplainRequest>,
     pub operate: Vec<OperateRequest>,
     pub hand_over: Vec<HandOverRequest>,
+    pub get_policy: Vec<GetPolicyRequest>,
     /// How long each asker said that it would wait, in the form of gRPC's own header.
     pub patience: Vec<String>,
 }
@@ -130,7 +132,10 @@ impl Admin for Node {
         self.say(request, |asked| &mut asked.hand_over, &self.play.hand_over).await
     }
 
-    async fn get_policy(&self, _: Request<GetPolicyRequest>) -> Result<Response<GetPolicyReply>, Status> {
-        Err(Status::unimplemented("no command asks for it yet"))
+    async fn get_policy(
+        &self,
+        request: Request<GetPolicyRequest>,
+    ) -> Result<Response<GetPolicyReply>, Status> {
+        self.say(request, |asked| &mut asked.get_policy, &self.play.get_policy).await
     }
 }

@@ -26,6 +26,11 @@ fn every_help_text() {
         "gateway replace",
         "member",
         "member readmit",
+        "policy",
+        "policy show",
+        "policy diff",
+        "policy apply",
+        "policy history",
     ];
     for name in all {
         let arguments: Vec<&str> = name.split_whitespace().chain(["--help"]).collect();

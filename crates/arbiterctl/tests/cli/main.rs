@@ -10,6 +10,7 @@ mod fake;
 mod golden;
 mod help;
 mod overrides;
+mod policy;
 mod run;
 mod scenes;
 mod terminal;
