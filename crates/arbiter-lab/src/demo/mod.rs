@@ -161,6 +161,7 @@ async fn play_all(args: &DemoArgs, stage: &Stage, screen: &Screen, heading: &Mut
         let ok = result.is_ok();
         steps.push(StepOutcome { name: step, ok, ms });
         if !ok {
+            write_down(stage, step);
             if let Err(error) = stage.restore().await {
                 screen.say(&format!("    what was broken can't be mended: {error:#}"));
             }
@@ -168,6 +169,18 @@ async fn play_all(args: &DemoArgs, stage: &Stage, screen: &Screen, heading: &Mut
         }
     }
     DemoOutcome::of(steps)
+}
+
+/// What every node says at the end of a step that failed goes to a file beside the logs.
+fn write_down(stage: &Stage, step: Step) {
+    let path = stage.processes.log_named(&format!("failed-{}", step.name()));
+    let written = stage.look(0).and_then(|scene| {
+        let said: Vec<_> = scene.views.iter().map(|(node, view)| (node, &view.status)).collect();
+        Ok(std::fs::write(&path, format!("{said:#?}\n\n{:#?}\n", scene.mutations))?)
+    });
+    if let Err(error) = written {
+        tracing::warn!(%error, path = %path.display(), "it can't be written");
+    }
 }
 
 /// Draws the table again and again; nothing where there is no terminal. Never ends.

@@ -42,7 +42,12 @@ impl Processes {
 
     /// The log of a node.
     pub fn log(&self, node: Node) -> PathBuf {
-        self.folder.join(format!("{node}.log"))
+        self.log_named(node.name())
+    }
+
+    /// A log of another name, beside those of the nodes.
+    pub fn log_named(&self, name: &str) -> PathBuf {
+        self.folder.join(format!("{name}.log"))
     }
 
     /// Starts a node, as a booting host does. One that runs is left alone.

@@ -73,9 +73,11 @@ async fn under(show: &Show<'_>, leader: Node, fault: bool) -> anyhow::Result<()>
 fn sees_the_cut(status: &StatusReply) -> Result<(), Not> {
     let by = status.answered.as_ref().map_or("?", |answered| answered.by.as_str());
     for (observer, other) in [(Node::One, Node::Two), (Node::Two, Node::One)] {
-        let state = probe(status, &probe_of(other, observer))?.state();
+        let probe = probe(status, &probe_of(other, observer))?;
+        let state = probe.state();
         wanted(state == Verdict::Down, || {
-            format!("{by} knows {observer}'s probe of {other} as {}", word(state))
+            let age = probe.report_age_ms.map_or("none".to_owned(), |ms| format!("{ms} ms old"));
+            format!("{by} knows {observer}'s probe of {other} as {} (report: {age})", word(state))
         })?;
     }
     let silent = status.members.iter().find(|member| !member.fresh);
