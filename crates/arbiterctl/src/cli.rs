@@ -1,8 +1,10 @@
 //! The command line.
 
+mod looking;
 mod operator;
 mod policy;
 
+pub use looking::{CompletionsArgs, EventsArgs, WatchArgs};
 pub use operator::{
     DrainArgs, GatewayCommand, MemberCommand, Mode, ModeArgs, PinArgs, ReadmitArgs, ReplaceArgs, UndrainArgs,
     UnpinArgs,
@@ -69,6 +71,8 @@ pub struct Global {
 pub enum Output {
     /// For people
     Table,
+    /// For people with wide screens: more of `status` and `routes`
+    Wide,
     /// For programs: one versioned document
     Json,
 }
@@ -77,15 +81,17 @@ pub enum Output {
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Is traffic right, who leads, is the quorum whole, is anything paused? One screen
-    Status,
+    Status(WatchArgs),
     /// Every route: desired, committed and observed side by side
-    Routes,
+    Routes(WatchArgs),
     /// Every node: its role, and when it was heard
     Members,
     /// Every probe of every observer
-    Probes,
+    Probes(WatchArgs),
     /// What happened: old → new, by which rule, by whom, why. Newest last
     History(HistoryArgs),
+    /// What happened, one line an event; with --follow also what is to come
+    Events(EventsArgs),
     /// Why a route is where it is, and not elsewhere
     Explain(ExplainArgs),
     /// Move a route to one of its paths; its first path switches it home
@@ -115,16 +121,20 @@ pub enum Command {
     /// Readmit a node
     #[command(subcommand)]
     Member(MemberCommand),
+    /// What a shell needs to complete these commands
+    Completions(CompletionsArgs),
 }
 
 impl Command {
     /// Whether it asks for a change: then it needs the leader.
     pub fn writes(&self) -> bool {
         match self {
-            Self::Status
-            | Self::Routes
+            Self::Status(_)
+            | Self::Routes(_)
             | Self::Members
-            | Self::Probes
+            | Self::Probes(_)
+            | Self::Events(_)
+            | Self::Completions(_)
             | Self::History(_)
             | Self::Explain(_) => false,
             Self::Policy(command) => matches!(command, PolicyCommand::Apply(_)),
@@ -165,6 +175,9 @@ pub struct HistoryArgs {
     /// Only after this log index
     #[arg(long, value_name = "INDEX", default_value_t = 0)]
     pub after: u64,
+    /// Only what would have been done, and what others did meanwhile: for the time of `mode observe`
+    #[arg(long)]
+    pub would_have: bool,
 }
 
 /// Which route.

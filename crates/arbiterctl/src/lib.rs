@@ -21,7 +21,7 @@ pub mod view;
 
 pub use session::{Environment, Terminal};
 
-use cli::{Cli, Command, GatewayCommand, MemberCommand, Output};
+use cli::{Cli, Command, GatewayCommand, MemberCommand};
 use exit::Exit;
 use failure::Failure;
 use session::Session;
@@ -35,7 +35,7 @@ pub async fn run(cli: &Cli, environment: &Environment, terminal: &mut Terminal<'
     match ended {
         Ok(exit) => exit,
         Err(failure) => {
-            complain(cli.global.output, terminal, &failure);
+            session::complain(cli.global.output, terminal, &failure);
             failure.exit
         }
     }
@@ -43,11 +43,12 @@ pub async fn run(cli: &Cli, environment: &Environment, terminal: &mut Terminal<'
 
 async fn dispatch(cli: &Cli, session: &mut Session<'_, '_>) -> Result<Exit, Failure> {
     match &cli.command {
-        Command::Status => command::status::run(session).await,
-        Command::Routes => command::routes::run(session).await,
+        Command::Status(args) => command::status::run(*args, session).await,
+        Command::Routes(args) => command::routes::run(*args, session).await,
         Command::Members => command::members::run(session).await,
-        Command::Probes => command::probes::run(session).await,
+        Command::Probes(args) => command::probes::run(*args, session).await,
         Command::History(args) => command::history::run(args, session).await,
+        Command::Events(args) => command::events::run(args, session).await,
         Command::Explain(args) => command::explain::run(args, session).await,
         Command::Switchover(args) => command::switchover::run(args, session).await,
         Command::Pause(args) => command::pause::run(args, session).await,
@@ -60,15 +61,7 @@ async fn dispatch(cli: &Cli, session: &mut Session<'_, '_>) -> Result<Exit, Fail
         Command::Handover(args) => command::handover::run(args, session).await,
         Command::Gateway(GatewayCommand::Replace(args)) => command::replace::run(args, session).await,
         Command::Policy(command) => command::policy::run(command, session).await,
+        Command::Completions(args) => command::completions::run(args, session.terminal()),
         Command::Member(MemberCommand::Readmit(args)) => command::readmit::run(args, session).await,
     }
-}
-
-fn complain(output: Output, terminal: &mut Terminal<'_>, failure: &Failure) {
-    let text = match output {
-        Output::Table => render::failure_page(failure).text(terminal.colour_err),
-        Output::Json => render::failure_json(failure).unwrap_or_else(|error| format!("error: {error}\n")),
-    };
-    // Where even this can't be written, the exit code must do.
-    drop(terminal.err.write_all(text.as_bytes()));
 }

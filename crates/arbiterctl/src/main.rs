@@ -26,6 +26,7 @@ async fn main() -> ExitCode {
     let (stdin, mut stdout, mut stderr) = (std::io::stdin(), std::io::stdout(), std::io::stderr());
     let asks = stdin.is_terminal() && stderr.is_terminal();
     let mut terminal = Terminal {
+        redraws: stdout.is_terminal(),
         colour: colours && stdout.is_terminal(),
         colour_err: colours && stderr.is_terminal(),
         out: &mut stdout,

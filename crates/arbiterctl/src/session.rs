@@ -5,7 +5,7 @@ use crate::client::{Admin, CallError, Client, Kind, endpoints};
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::render::{self, Readable};
-use crate::view::Answered;
+use crate::view::{Answered, EventLine, EventView};
 use arbiter_core::time::HumanMs;
 use arbiter_proto::v1;
 use arbiter_proto::v1::operate_request::Operation;
@@ -45,6 +45,8 @@ pub struct Terminal<'a> {
     pub err: &'a mut dyn Write,
     /// Who can be asked; `None` if nobody sits there.
     pub answers: Option<Box<dyn BufRead + 'a>>,
+    /// Whether `out` can be cleared and drawn anew.
+    pub redraws: bool,
     /// Whether `out` shows colour.
     pub colour: bool,
     /// Whether `err` shows colour.
@@ -59,6 +61,7 @@ pub(crate) struct Session<'a, 't> {
     output: Output,
     stale: bool,
     by: String,
+    drawn: bool,
     terminal: &'a mut Terminal<'t>,
 }
 
@@ -83,6 +86,7 @@ impl<'a, 't> Session<'a, 't> {
             output: global.output,
             stale: global.stale,
             by: operator(environment),
+            drawn: false,
             terminal,
         })
     }
@@ -146,18 +150,53 @@ impl<'a, 't> Session<'a, 't> {
 
     /// Writes a view as it was asked for.
     pub(crate) fn show<T: Readable>(&mut self, view: &T) -> Result<(), Failure> {
-        let text = match self.output {
-            Output::Table => view.page().text(self.terminal.colour),
-            Output::Json => render::json(view)
-                .map_err(|error| Failure::new(Exit::Failed, format!("can't write JSON: {error}")))?,
+        let text = self.text(view)?;
+        write_out(self.terminal, text.as_bytes()).map(drop)
+    }
+
+    /// Writes a view over the one before, or below it where nothing can be written over. `false` once nobody reads.
+    pub(crate) fn redraw<T: Readable>(&mut self, view: &T) -> Result<bool, Failure> {
+        let before = match (self.terminal.redraws, self.drawn) {
+            // To the upper left corner, and clear what is there.
+            (true, _) => "\x1b[H\x1b[2J",
+            (false, true) => "\n",
+            (false, false) => "",
         };
-        let written = self.terminal.out.write_all(text.as_bytes()).and_then(|()| self.terminal.out.flush());
-        match written {
-            // Whoever read it has had enough: `arbiterctl history | head`.
-            Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
-            Err(error) => Err(Failure::new(Exit::Failed, format!("can't write to standard output: {error}"))),
-            Ok(()) => Ok(()),
+        let text = format!("{before}{}", self.text(view)?);
+        self.drawn = true;
+        write_out(self.terminal, text.as_bytes())
+    }
+
+    /// Writes one event: a line for people, or a document without line feeds. `false` once nobody reads.
+    pub(crate) fn line(&mut self, event: &EventView) -> Result<bool, Failure> {
+        let text = match self.output {
+            Output::Table | Output::Wide => render::event_line(event).text(self.terminal.colour),
+            Output::Json => render::json_line(&EventLine { event }).map_err(no_json)?,
+        };
+        write_out(self.terminal, text.as_bytes())
+    }
+
+    fn text<T: Readable>(&self, view: &T) -> Result<String, Failure> {
+        match self.output {
+            Output::Table => Ok(view.page().text(self.terminal.colour)),
+            Output::Wide => Ok(view.wide().text(self.terminal.colour)),
+            Output::Json => render::json(view).map_err(no_json),
         }
+    }
+
+    /// Says why one attempt of several has failed.
+    pub(crate) fn complain(&mut self, failure: &Failure) {
+        complain(self.output, self.terminal, failure);
+    }
+
+    /// Where this command writes.
+    pub(crate) fn terminal(&mut self) -> &mut Terminal<'t> {
+        self.terminal
+    }
+
+    /// Gives the next question the whole time again.
+    pub(crate) fn renew(&mut self) {
+        self.deadline = Instant::now() + self.timeout;
     }
 
     /// The exit code of a question's answer: one that is stale without having been asked for so lacks a quorum.
@@ -177,7 +216,7 @@ impl<'a, 't> Session<'a, 't> {
         asked
             .and_then(|()| answers.take(100).read_line(&mut answer))
             .map_err(|error| Failure::new(Exit::Failed, format!("can't ask: {error}")))?;
-        self.deadline = Instant::now() + self.timeout;
+        self.renew();
         if matches!(answer.trim().to_lowercase().as_str(), "y" | "yes") {
             return Ok(());
         }
@@ -195,6 +234,29 @@ impl<'a, 't> Session<'a, 't> {
     pub(crate) fn patience(&self) -> HumanMs {
         HumanMs(u64::try_from(self.timeout.as_millis()).unwrap_or(u64::MAX))
     }
+}
+
+/// Writes it all at once. `false` if whoever read it has had enough: `arbiterctl history | head`.
+pub(crate) fn write_out(terminal: &mut Terminal<'_>, text: &[u8]) -> Result<bool, Failure> {
+    match terminal.out.write_all(text).and_then(|()| terminal.out.flush()) {
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(false),
+        Err(error) => Err(Failure::new(Exit::Failed, format!("can't write to standard output: {error}"))),
+        Ok(()) => Ok(true),
+    }
+}
+
+/// Says why a command has failed.
+pub(crate) fn complain(output: Output, terminal: &mut Terminal<'_>, failure: &Failure) {
+    let text = match output {
+        Output::Table | Output::Wide => render::failure_page(failure).text(terminal.colour_err),
+        Output::Json => render::failure_json(failure).unwrap_or_else(|error| format!("error: {error}\n")),
+    };
+    // Where even this can't be written, the exit code must do.
+    drop(terminal.err.write_all(text.as_bytes()));
+}
+
+fn no_json(error: serde_json::Error) -> Failure {
+    Failure::new(Exit::Failed, format!("can't write JSON: {error}"))
 }
 
 /// `user@host`, as far as they are known.

@@ -8,8 +8,19 @@ use crate::session::Session;
 use crate::view::HistoryView;
 use arbiter_proto::v1;
 
+/// The newest so many events are looked through for some kinds: more are not kept.
+pub(super) const EVENTS_KEPT: u32 = 1_000;
+
+/// What says what would have been done, and what somebody else did.
+const WOULD_HAVE: [&str; 4] = ["advised", "drift-seen", "adopted", "mode-set"];
+
 pub(crate) async fn run(args: &HistoryArgs, session: &mut Session<'_, '_>) -> Result<Exit, Failure> {
-    let view = ask(args, "history", session).await?;
+    let limit = if args.would_have { EVENTS_KEPT } else { args.limit };
+    let wide = HistoryArgs { limit, subject: args.subject.clone(), ..*args };
+    let mut view = ask(&wide, "history", session).await?;
+    if args.would_have {
+        view.keep(args.limit, |event| WOULD_HAVE.contains(&event.kind.as_str()));
+    }
     session.show(&view)?;
     Ok(session.exit_of(&view.answered))
 }

@@ -1,7 +1,9 @@
 //! One file for each command: what it asks, what it shows, how it ends.
 
+pub(crate) mod completions;
 mod deed;
 pub(crate) mod drain;
+pub(crate) mod events;
 pub(crate) mod explain;
 pub(crate) mod handover;
 pub(crate) mod history;
@@ -17,3 +19,4 @@ pub(crate) mod resume;
 pub(crate) mod routes;
 pub(crate) mod status;
 pub(crate) mod switchover;
+mod watch;

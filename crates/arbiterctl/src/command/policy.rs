@@ -16,9 +16,6 @@ use std::path::Path;
 /// A node takes messages of up to 4 MiB; a large policy has about one.
 const FILE_BYTES_MAX: u64 = 3 * 1024 * 1024;
 
-/// The newest so many events are looked through: more are not kept.
-const EVENTS_KEPT: u32 = 1_000;
-
 pub(crate) async fn run(command: &PolicyCommand, session: &mut Session<'_, '_>) -> Result<Exit, Failure> {
     match command {
         PolicyCommand::Show => {
@@ -94,7 +91,7 @@ fn not_next(version: u64, current: u64) -> Option<Failure> {
 }
 
 async fn history(args: &PolicyHistoryArgs, session: &mut Session<'_, '_>) -> Result<Exit, Failure> {
-    let all = HistoryArgs { limit: EVENTS_KEPT, ..HistoryArgs::default() };
+    let all = HistoryArgs { limit: super::history::EVENTS_KEPT, ..HistoryArgs::default() };
     let mut view = super::history::ask(&all, "policy history", session).await?;
     view.keep(args.limit, |event| matches!(event.kind.as_str(), "policy-applied" | "formed"));
     session.show(&view)?;

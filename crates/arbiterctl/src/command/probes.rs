@@ -1,12 +1,12 @@
 //! `probes`: every probe of every observer.
 
+use super::watch;
+use crate::cli::WatchArgs;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::session::Session;
 use crate::view::ProbesView;
 
-pub(crate) async fn run(session: &mut Session<'_, '_>) -> Result<Exit, Failure> {
-    let view = ProbesView::from(session.status("probes").await?);
-    session.show(&view)?;
-    Ok(session.exit_of(&view.answered))
+pub(crate) async fn run(args: WatchArgs, session: &mut Session<'_, '_>) -> Result<Exit, Failure> {
+    watch::look("probes", args, session, |view: &ProbesView, session| session.exit_of(&view.answered)).await
 }

@@ -1,12 +1,12 @@
 //! `routes`: every route.
 
+use super::watch;
+use crate::cli::WatchArgs;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::session::Session;
 use crate::view::RoutesView;
 
-pub(crate) async fn run(session: &mut Session<'_, '_>) -> Result<Exit, Failure> {
-    let view = RoutesView::from(session.status("routes").await?);
-    session.show(&view)?;
-    Ok(session.exit_of(&view.answered))
+pub(crate) async fn run(args: WatchArgs, session: &mut Session<'_, '_>) -> Result<Exit, Failure> {
+    watch::look("routes", args, session, |view: &RoutesView, session| session.exit_of(&view.answered)).await
 }

@@ -1,18 +1,22 @@
 //! `status`: its exit code says what its first lines say.
 
+use super::watch;
+use crate::cli::WatchArgs;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::session::Session;
 use crate::view::StatusView;
 
-pub(crate) async fn run(session: &mut Session<'_, '_>) -> Result<Exit, Failure> {
-    let view = StatusView::from(session.status("status").await?);
-    session.show(&view)?;
+pub(crate) async fn run(args: WatchArgs, session: &mut Session<'_, '_>) -> Result<Exit, Failure> {
+    watch::look("status", args, session, exit_of).await
+}
+
+fn exit_of(view: &StatusView, session: &Session<'_, '_>) -> Exit {
     if view.leader.is_none() || !view.quorum.reached {
-        return Ok(Exit::NoQuorum);
+        return Exit::NoQuorum;
     }
-    Ok(match session.exit_of(&view.answered) {
+    match session.exit_of(&view.answered) {
         Exit::Ok if !view.is_sound() => Exit::Degraded,
         exit => exit,
-    })
+    }
 }

@@ -35,3 +35,21 @@ fn table(events: &[EventView]) -> Table<10> {
     }
     table
 }
+
+/// One event as one line.
+pub fn event_line(event: &EventView) -> Page {
+    let mut text = format!("{}  {}  {:<11}  {}", Utc(event.wall_ms), event.index, event.kind, event.summary);
+    let about = event.subject.as_deref().filter(|subject| !event.summary.contains(subject));
+    let parts = [("about", about), ("rule", event.cause.as_deref()), ("by", event.actor.as_deref())];
+    let parts: Vec<String> =
+        parts.iter().filter_map(|(name, part)| Some(format!("{name} {}", (*part)?))).collect();
+    if !parts.is_empty() {
+        text.push_str(&format!("  ({})", parts.join(", ")));
+    }
+    if !event.reasons.is_empty() {
+        text.push_str(&format!(", because {}", event.reasons.join("; ")));
+    }
+    let mut page = Page::default();
+    page.line([Span::plain(text)]);
+    page
+}

@@ -129,6 +129,12 @@ fn way_home(route: &RouteView) -> String {
     if !route.overrides.is_empty() {
         return format!("{home}, which {state}; an operator's wish stands in the way");
     }
+    // The leader says what it waits for exactly, and for how long.
+    let waits = [format!("not {home} yet: "), format!("not {home}: ")];
+    let says = |reason: &String| waits.iter().find_map(|wait| reason.strip_prefix(wait).map(str::to_owned));
+    if let Some(said) = route.why.iter().find_map(says) {
+        return format!("{home}, but not yet: {said}{flaps}");
+    }
     format!("{home}, which {state}; it returns once that has been Up long enough without a break{flaps}")
 }
 

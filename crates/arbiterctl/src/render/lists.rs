@@ -3,13 +3,30 @@
 use super::page::{Page, Span, Style};
 use super::table::Table;
 use super::{Readable, before, lasting, or_dash, verdict, whose, yes_no};
-use crate::view::{Answered, MembersView, ProbesView, RouteView, RoutesView};
+use crate::view::{Answered, MemberView, MembersView, ProbeView, ProbesView, RouteView, RoutesView};
 use arbiter_core::evidence::Ending;
-use arbiter_core::time::HumanMs;
+use arbiter_core::time::{HumanMs, Utc};
 
 impl Readable for RoutesView {
     fn page(&self) -> Page {
         let mut page = Page::default();
+        self.places(&mut page);
+        whose(&mut page, &self.answered);
+        page
+    }
+
+    fn wide(&self) -> Page {
+        let mut page = Page::default();
+        self.places(&mut page);
+        page.blank();
+        self.reasons(&mut page);
+        whose(&mut page, &self.answered);
+        page
+    }
+}
+
+impl RoutesView {
+    fn places(&self, page: &mut Page) {
         let mut table = Table::new([
             "ROUTE",
             "TABLE",
@@ -40,75 +57,98 @@ impl Readable for RoutesView {
                 paths(route),
             ]);
         }
-        table.onto(&mut page, "the policy has no route");
-        whose(&mut page, &self.answered);
-        page
+        table.onto(page, "the policy has no route");
+    }
+
+    fn reasons(&self, page: &mut Page) {
+        let mut table = Table::new(["ROUTE", "POINTS AT", "SINCE", "FLAPS", "FROZEN FOR", "OPERATOR", "WHY"]);
+        for route in &self.routes {
+            let joined = |list: &[String]| or_dash(Some(list.join("; ")).filter(|text| !text.is_empty()));
+            table.row([
+                Span::plain(&route.id),
+                or_dash(route.observed_target.as_ref()),
+                or_dash(route.since_wall_ms.map(|at| Utc(at).to_string())),
+                Span::plain(route.flaps.to_string()),
+                lasting(route.frozen_for_ms),
+                joined(&route.overrides),
+                joined(&route.why),
+            ]);
+        }
+        table.onto(page, "the policy has no route");
     }
 }
 
 impl Readable for MembersView {
     fn page(&self) -> Page {
         let mut page = Page::default();
-        let mut table = Table::new([
-            "NODE", "ID", "ZONE", "ROLE", "WITNESS", "HEARD", "FRESH", "EC2 OK", "FOLLOWS", "ENDING",
-        ]);
-        for member in &self.members {
-            let role = if member.role == "leader" { Style::Strong } else { Style::Plain };
-            let fresh = if member.fresh { Span::plain("yes") } else { Span::new(Style::Bad, "no") };
-            table.row([
-                Span::plain(&member.name),
-                Span::plain(member.id.to_string()),
-                Span::plain(&member.zone),
-                Span::new(role, &member.role),
-                yes_no(member.witness),
-                ago(member.report_age_ms),
-                fresh,
-                ago(member.describe_ok_age_ms),
-                or_dash(member.follows.as_ref()),
-                match member.ending {
-                    Ending::None => or_dash(None::<String>),
-                    Ending::Process => Span::new(Style::Warn, "its process ends"),
-                    Ending::Host => Span::new(Style::Bad, "its host shuts down"),
-                },
-            ]);
-        }
-        table.onto(&mut page, "no nodes are known");
+        members(&mut page, &self.members);
         whose(&mut page, &self.answered);
         page
     }
 }
 
+pub(super) fn members(page: &mut Page, members: &[MemberView]) {
+    let mut table = Table::new([
+        "NODE", "ID", "ZONE", "ROLE", "WITNESS", "HEARD", "FRESH", "EC2 OK", "FOLLOWS", "ENDING",
+    ]);
+    for member in members {
+        let role = if member.role == "leader" { Style::Strong } else { Style::Plain };
+        let fresh = if member.fresh { Span::plain("yes") } else { Span::new(Style::Bad, "no") };
+        table.row([
+            Span::plain(&member.name),
+            Span::plain(member.id.to_string()),
+            Span::plain(&member.zone),
+            Span::new(role, &member.role),
+            yes_no(member.witness),
+            ago(member.report_age_ms),
+            fresh,
+            ago(member.describe_ok_age_ms),
+            or_dash(member.follows.as_ref()),
+            match member.ending {
+                Ending::None => or_dash(None::<String>),
+                Ending::Process => Span::new(Style::Warn, "its process ends"),
+                Ending::Host => Span::new(Style::Bad, "its host shuts down"),
+            },
+        ]);
+    }
+    table.onto(page, "no nodes are known");
+}
+
 impl Readable for ProbesView {
     fn page(&self) -> Page {
         let mut page = Page::default();
-        let mut table = Table::new([
-            "PROBE", "OBSERVER", "ABOUT", "TARGET", "KIND", "ROLE", "STATE", "FOR", "ANSWERED", "RTT",
-            "LOSS", "HEARD", "ERROR",
-        ]);
-        for probe in &self.probes {
-            table.row([
-                Span::plain(&probe.id),
-                Span::plain(&probe.observer),
-                Span::plain(&probe.subject),
-                Span::plain(&probe.target),
-                Span::plain(&probe.kind),
-                Span::plain(&probe.role),
-                verdict(probe.state),
-                Span::plain(HumanMs(probe.for_ms).to_string()),
-                ago(probe.answered_age_ms),
-                or_dash(probe.last_rtt_us.map(rtt)),
-                loss(probe.loss_permille),
-                ago(probe.report_age_ms),
-                probe
-                    .error
-                    .as_ref()
-                    .map_or_else(|| or_dash(None::<String>), |error| Span::new(Style::Bad, error)),
-            ]);
-        }
-        table.onto(&mut page, "the policy has no probe");
+        probes(&mut page, &self.probes);
         whose(&mut page, &self.answered);
         page
     }
+}
+
+pub(super) fn probes(page: &mut Page, probes: &[ProbeView]) {
+    let mut table = Table::new([
+        "PROBE", "OBSERVER", "ABOUT", "TARGET", "KIND", "ROLE", "STATE", "FOR", "ANSWERED", "RTT", "LOSS",
+        "HEARD", "ERROR",
+    ]);
+    for probe in probes {
+        table.row([
+            Span::plain(&probe.id),
+            Span::plain(&probe.observer),
+            Span::plain(&probe.subject),
+            Span::plain(&probe.target),
+            Span::plain(&probe.kind),
+            Span::plain(&probe.role),
+            verdict(probe.state),
+            Span::plain(HumanMs(probe.for_ms).to_string()),
+            ago(probe.answered_age_ms),
+            or_dash(probe.last_rtt_us.map(rtt)),
+            loss(probe.loss_permille),
+            ago(probe.report_age_ms),
+            probe
+                .error
+                .as_ref()
+                .map_or_else(|| or_dash(None::<String>), |error| Span::new(Style::Bad, error)),
+        ]);
+    }
+    table.onto(page, "the policy has no probe");
 }
 
 pub(super) fn committed_for(route: &RouteView, answered: &Answered) -> Span {

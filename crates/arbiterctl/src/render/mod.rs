@@ -10,6 +10,7 @@ mod status;
 mod table;
 mod written;
 
+pub use event::event_line;
 pub use failure::{failure_json, failure_page};
 pub use page::{Page, Style, printable};
 pub(crate) use policy::lines as change_lines;
@@ -23,6 +24,11 @@ use page::Span;
 pub trait Readable: View {
     /// Lays it out.
     fn page(&self) -> Page;
+
+    /// Lays it out with more in it, where there is more.
+    fn wide(&self) -> Page {
+        self.page()
+    }
 }
 
 /// A view as JSON: one document, ended by a line feed.
@@ -31,6 +37,16 @@ pub trait Readable: View {
 /// None that can happen: the views hold nothing that JSON lacks.
 pub fn json<T: View>(view: &T) -> Result<String, serde_json::Error> {
     let mut text = serde_json::to_string_pretty(&Document::new(view))?;
+    text.push('\n');
+    Ok(text)
+}
+
+/// A view as JSON within one line, for streams of them.
+///
+/// # Errors
+/// None that can happen: the views hold nothing that JSON lacks.
+pub fn json_line<T: View>(view: &T) -> Result<String, serde_json::Error> {
+    let mut text = serde_json::to_string(&Document::new(view))?;
     text.push('\n');
     Ok(text)
 }

@@ -1,6 +1,6 @@
 //! `status`: one screen. First whether traffic is right; last what needs attention, and what to do.
 
-use super::lists::{committed_for, home, observed, right};
+use super::lists::{committed_for, home, members, observed, probes, right};
 use super::page::{Page, Span, Style};
 use super::table::Table;
 use super::{Readable, before, counted, lasting, or_dash, stale, urgency_style, verdict, whose};
@@ -9,21 +9,36 @@ use arbiter_core::time::HumanMs;
 
 impl Readable for StatusView {
     fn page(&self) -> Page {
+        self.lay_out(false)
+    }
+
+    fn wide(&self) -> Page {
+        self.lay_out(true)
+    }
+}
+
+impl StatusView {
+    /// Wide, it has what `members` and `probes` show as well.
+    fn lay_out(&self, wide: bool) -> Page {
         let mut page = Page::default();
         self.head(&mut page);
         page.blank();
         self.route_table(&mut page);
         page.blank();
         self.gateway_table(&mut page);
+        if wide {
+            page.blank();
+            members(&mut page, &self.members);
+            page.blank();
+            probes(&mut page, &self.probes);
+        }
         self.under_way(&mut page);
         page.blank();
         alarms(&mut page, &self.alarms);
         whose(&mut page, &self.answered);
         page
     }
-}
 
-impl StatusView {
     fn head(&self, page: &mut Page) {
         let (style, word) = match (self.traffic.right, self.answered.linearizable) {
             (true, true) => (Style::Good, "OK"),

@@ -55,6 +55,17 @@ pub struct EventView {
     pub evidence: Option<serde_json::Value>,
 }
 
+/// One event of a stream: a document of its own.
+#[derive(Debug, Serialize)]
+pub struct EventLine<'a> {
+    /// What happened. It has a `kind` itself, so that it stands apart.
+    pub event: &'a EventView,
+}
+
+impl View for EventLine<'_> {
+    const KIND: &'static str = "event";
+}
+
 impl From<v1::Event> for EventView {
     fn from(wire: v1::Event) -> Self {
         // Evidence that is not JSON is still evidence.

@@ -15,7 +15,7 @@ mod status;
 mod written;
 
 pub use answered::Answered;
-pub use event::{EventView, HistoryView};
+pub use event::{EventLine, EventView, HistoryView};
 pub use explain::ExplainView;
 pub use gateway::GatewayView;
 pub use member::{MemberView, MembersView};

@@ -12,6 +12,7 @@ fn every_help_text() {
         "members",
         "probes",
         "history",
+        "events",
         "explain",
         "switchover",
         "pause",
@@ -31,6 +32,7 @@ fn every_help_text() {
         "policy diff",
         "policy apply",
         "policy history",
+        "completions",
     ];
     for name in all {
         let arguments: Vec<&str> = name.split_whitespace().chain(["--help"]).collect();

@@ -9,6 +9,7 @@ mod errors;
 mod fake;
 mod golden;
 mod help;
+mod looking;
 mod overrides;
 mod policy;
 mod run;

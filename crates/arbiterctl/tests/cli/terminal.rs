@@ -17,6 +17,7 @@ fn answered(fake: &Fake, words: &[&str], answer: &str) -> (Exit, String, String)
         out: &mut out,
         err: &mut err,
         answers: Some(Box::new(answer.as_bytes())),
+        redraws: true,
         colour: true,
         colour_err: true,
     };
@@ -68,4 +69,53 @@ fn colour_marks_what_is_wrong_and_changes_no_word() {
         plain.push_str(if k == 0 { piece } else { piece.split_once('m').unwrap().1 });
     }
     crate::golden::check("both-down/status.txt", &plain);
+}
+
+#[test]
+fn a_watch_is_drawn_over_the_one_before() {
+    let fake = Fake::start(Play {
+        status: vec![Say::This(scenes::both_down()), Say::This(scenes::healthy())],
+        ..Play::default()
+    });
+    // It ends when nobody reads any more.
+    let line = ["arbiterctl", "--endpoint", &fake.address, "status", "--watch", "200ms"];
+    let (cli, environment) = (Cli::try_parse_from(line).unwrap(), Environment::default());
+    let (mut out, mut err) = (Two::default(), Vec::new());
+    let mut terminal = Terminal {
+        out: &mut out,
+        err: &mut err,
+        answers: None,
+        redraws: true,
+        colour: false,
+        colour_err: false,
+    };
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    assert_eq!(runtime.block_on(arbiterctl::run(&cli, &environment, &mut terminal)), Exit::Ok);
+    drop(terminal);
+    let screens: Vec<&str> = out.text.split("\x1b[H\x1b[2J").collect();
+    assert_eq!(screens.len(), 3, "{screens:?}");
+    assert_eq!(screens[0], "");
+    assert!(screens[1].contains("DEGRADED") && screens[2].contains("TRAFFIC    OK"), "{screens:?}");
+}
+
+/// A reader that leaves after two screens.
+#[derive(Default)]
+struct Two {
+    text: String,
+    writes: usize,
+}
+
+impl std::io::Write for Two {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        if self.writes == 2 {
+            return Err(std::io::ErrorKind::BrokenPipe.into());
+        }
+        self.writes += 1;
+        self.text.push_str(std::str::from_utf8(bytes).unwrap());
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
 }

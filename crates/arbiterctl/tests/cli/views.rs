@@ -3,7 +3,7 @@
 use crate::fake::{Fake, Play, Say};
 use crate::run::{Ran, against};
 use crate::{golden, scenes};
-use arbiter_proto::v1::StatusReply;
+use arbiter_proto::v1::{Event, StatusReply};
 
 fn node(status: &StatusReply, route: usize) -> Fake {
     Fake::start(Play {
@@ -118,6 +118,60 @@ fn history_asks_for_what_it_was_told_to() {
         assert_eq!((first.limit, first.after, first.subject.as_str()), (100, 0, ""));
         assert_eq!((last.limit, last.after, last.subject.as_str()), (7, 40, "private-1"));
     });
+}
+
+#[test]
+fn what_would_have_been_done_leaves_out_the_rest() {
+    let mut history = scenes::history();
+    let like = history.events[3].clone();
+    let kinds = [
+        ("mode-set", "the cluster only observes"),
+        ("advised", "would have done: private-1: tunnel-1 → tunnel-2"),
+        ("drift-seen", "private-1 was seen pointing at eni-2d75e606"),
+        ("intended", "private-1: tunnel-1 → tunnel-2"),
+    ];
+    for (index, (kind, summary)) in (500..).zip(kinds) {
+        history.events.push(Event {
+            index,
+            kind: kind.into(),
+            summary: summary.into(),
+            intent: String::new(),
+            ..like.clone()
+        });
+    }
+    let fake = Fake::start(Play { history: vec![Say::This(history)], ..Play::default() });
+    let ran = against(&[&fake], &["history", "--would-have"]);
+    golden::check("history/would-have.txt", &ran.transcript());
+    let newest = against(&[&fake], &["history", "--would-have", "--limit", "1"]).out;
+    assert!(newest.contains("drift-seen") && !newest.contains("advised"), "{newest}");
+    fake.asked(|asked| assert!(asked.history.iter().all(|request| request.limit == 1_000)));
+}
+
+#[test]
+fn wide_views_have_more() {
+    for (name, status) in [("healthy", scenes::healthy()), ("remediating", scenes::remediating())] {
+        let fake = node(&status, 1);
+        for view in ["status", "routes"] {
+            let ran = against(&[&fake], &[view, "-o", "wide"]);
+            golden::check(&format!("{name}/{view}-wide.txt"), &ran.out);
+        }
+        let views: [&[&str]; 4] = [&["members"], &["probes"], &["history"], &["explain", "private-1"]];
+        for view in views {
+            let wide = against(&[&fake], &[view, &["-o", "wide"]].concat());
+            assert_eq!(wide.out, against(&[&fake], view).out);
+        }
+    }
+}
+
+#[test]
+fn explain_says_when_a_route_comes_home_if_the_leader_does() {
+    let mut status = scenes::remediating();
+    status.routes[0].why = vec!["not tunnel-1 yet: it is Up for 20s, and must be for 1m".into()];
+    let ran = against(&[&node(&status, 1)], &["explain", "private-1"]);
+    let home = ran.out.lines().find(|line| line.starts_with("HOME")).unwrap();
+    let expected = "HOME       tunnel-1, but not yet: it is Up for 20s, and must be for 1m; \
+                    1 failover is remembered, which lengthens that time";
+    assert_eq!(home, expected);
 }
 
 #[test]
