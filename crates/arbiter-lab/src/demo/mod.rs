@@ -40,11 +40,13 @@ use folder::Folder;
 use screen::Screen;
 use show::Show;
 use stage::Stage;
-use std::path::PathBuf;
+use std::cell::OnceCell;
+use std::convert::Infallible;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::time::{Instant, sleep};
 
 /// How often the table is drawn.
@@ -77,35 +79,8 @@ pub struct DemoArgs {
 /// It can't even begin: a program is missing, or no port or folder is to be had.
 pub async fn run(args: DemoArgs) -> anyhow::Result<ExitCode> {
     let screen = Screen::new(args.json);
-    let mut interrupt = signal(SignalKind::interrupt()).context("SIGINT can't be caught")?;
-    let mut terminate = signal(SignalKind::terminate()).context("SIGTERM can't be caught")?;
+    let ended = Signals::new()?;
     let mut folder = Folder::new()?;
-    let outcome = tokio::select! {
-        outcome = perform(&args, &screen, &mut folder) => outcome?,
-        _ = interrupt.recv() => return Ok(ExitCode::from(INTERRUPTED)),
-        _ = terminate.recv() => return Ok(ExitCode::from(INTERRUPTED)),
-    };
-    if !outcome.ok {
-        folder.keep();
-        screen.say(&format!(
-            "The logs of all nodes, and of all calls to EC2, are in {}",
-            folder.path().display()
-        ));
-    }
-    if args.json {
-        print_json(&outcome)?;
-    }
-    Ok(if outcome.ok { ExitCode::SUCCESS } else { ExitCode::FAILURE })
-}
-
-#[expect(clippy::print_stdout, reason = "the line that --json promises on standard output")]
-fn print_json(outcome: &DemoOutcome) -> anyhow::Result<()> {
-    println!("{}", serde_json::to_string(outcome)?);
-    Ok(())
-}
-
-/// Sets the stage, plays all steps, and stays if it shall.
-async fn perform(args: &DemoArgs, screen: &Screen, folder: &mut Folder) -> anyhow::Result<DemoOutcome> {
     let bin_dir = match &args.bin_dir {
         Some(dir) => dir.clone(),
         None => {
@@ -114,61 +89,147 @@ async fn perform(args: &DemoArgs, screen: &Screen, folder: &mut Folder) -> anyho
         }
     };
     let stage = Stage::set_up(&bin_dir, folder.path()).await?;
-    screen.say(&summary::opening(&stage));
-    let heading = Mutex::new("setting up".to_owned());
-    let changes = stage.endpoint.changes();
-    let acts = async {
-        let outcome = play_all(args, &stage, screen, &heading).await;
-        screen.draw(Vec::new());
-        screen.say(&summary::closing(&outcome));
-        if args.keep {
-            screen.say(&keep::words(&stage, &bin_dir));
-            *heading.lock().unwrap_or_else(PoisonError::into_inner) = "running until Ctrl-C".to_owned();
-            std::future::pending::<()>().await;
-        }
-        outcome
+    let play = Play {
+        args: &args,
+        stage: &stage,
+        screen: &screen,
+        heading: Mutex::default(),
+        code: OnceCell::new(),
     };
-    tokio::select! {
-        outcome = acts => Ok(outcome),
-        followed = stage.hosts_follow(changes) => Err(followed.err().unwrap_or_else(|| anyhow::anyhow!("no host follows EC2 any more"))),
-        () = draw(&stage, screen, &heading) => Err(anyhow::anyhow!("the table is not drawn any more")),
+    let code = tokio::select! {
+        code = play.perform(&bin_dir, &mut folder) => code,
+        () = ended.wait() => Ok(play.code.get().copied().unwrap_or(INTERRUPTED)),
+    };
+    stage.processes.kill_all().await;
+    code.map(ExitCode::from)
+}
+
+/// What ends the demo early: Ctrl-C, `kill`, or the end of the terminal.
+struct Signals([Signal; 3]);
+
+impl Signals {
+    fn new() -> anyhow::Result<Self> {
+        let catch = |kind| signal(kind).context("signals can't be caught");
+        let [interrupt, terminate, hang_up] =
+            [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup()].map(catch);
+        Ok(Self([interrupt?, terminate?, hang_up?]))
+    }
+
+    async fn wait(self) {
+        let Self([mut interrupt, mut terminate, mut hang_up]) = self;
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+            _ = hang_up.recv() => {}
+        }
     }
 }
 
-async fn play_all(args: &DemoArgs, stage: &Stage, screen: &Screen, heading: &Mutex<String>) -> DemoOutcome {
-    let show = Show::new(stage, screen);
-    let mut steps: Vec<StepOutcome> = Vec::new();
-    for (i, step) in Step::ALL.into_iter().enumerate() {
-        let number = format!("{}/{} {}", i + 1, Step::ALL.len(), step.name());
-        *heading.lock().unwrap_or_else(PoisonError::into_inner) = number.clone();
-        let fault = !args.skip_fault.contains(&step);
-        screen.say(&format!(
-            "\n{number}: {}{}",
-            summary::promise(step),
-            if fault { "" } else { " [its fault is left out]" }
-        ));
-        let began = Instant::now();
-        let unmet = step.needs().iter().find(|needed| !steps.iter().any(|it| it.name == **needed && it.ok));
-        let result = match unmet {
-            Some(needed) => Err(anyhow::anyhow!("not played: `{}` was not observed", needed.name())),
-            None => steps::play(&show, step, fault).await,
-        };
-        let ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
-        match &result {
-            Ok(()) => screen.say(&format!("    OBSERVED ({ms} ms)")),
-            Err(error) => screen.say(&format!("    NOT OBSERVED ({ms} ms): {error:#}")),
-        }
-        let ok = result.is_ok();
-        steps.push(StepOutcome { name: step, ok, ms });
-        if !ok {
-            write_down(stage, step);
-            if let Err(error) = stage.restore().await {
-                screen.say(&format!("    what was broken can't be mended: {error:#}"));
-            }
-            show.forget();
+#[expect(clippy::print_stdout, reason = "the line that --json promises on standard output")]
+fn print_json(outcome: &DemoOutcome) -> anyhow::Result<()> {
+    println!("{}", serde_json::to_string(outcome)?);
+    Ok(())
+}
+
+/// A demo under way.
+struct Play<'a> {
+    args: &'a DemoArgs,
+    stage: &'a Stage,
+    screen: &'a Screen,
+    /// What is played, for the table.
+    heading: Mutex<String>,
+    /// How it ended, once it has: with `--keep`, Ctrl-C comes later.
+    code: OnceCell<u8>,
+}
+
+impl Play<'_> {
+    /// Plays all steps, tells how they ended, and stays if it shall.
+    async fn perform(&self, bin_dir: &Path, folder: &mut Folder) -> anyhow::Result<u8> {
+        self.screen.say(&summary::opening(self.stage));
+        let changes = self.stage.endpoint.changes();
+        tokio::select! {
+            code = self.perform_in_front(bin_dir, folder) => code,
+            Err(error) = self.stage.hosts_follow(changes) => Err(error),
+            never = self.draw() => match never {},
         }
     }
-    DemoOutcome::of(steps)
+
+    async fn perform_in_front(&self, bin_dir: &Path, folder: &mut Folder) -> anyhow::Result<u8> {
+        let outcome = self.play_all().await;
+        self.screen.draw(Vec::new());
+        self.screen.say(&summary::closing(&outcome));
+        if !outcome.ok {
+            folder.keep();
+            let path = folder.path().display();
+            self.screen.say(&format!("The logs of all nodes, and of all calls to EC2, are in {path}"));
+        }
+        if self.args.json {
+            print_json(&outcome)?;
+        }
+        let code = *self.code.get_or_init(|| u8::from(!outcome.ok));
+        if self.args.keep {
+            self.screen.say(&keep::words(self.stage, bin_dir));
+            self.set_heading("running until Ctrl-C".to_owned());
+            std::future::pending::<()>().await;
+        }
+        Ok(code)
+    }
+
+    async fn play_all(&self) -> DemoOutcome {
+        let show = Show::new(self.stage, self.screen);
+        let mut steps: Vec<StepOutcome> = Vec::new();
+        for (i, step) in Step::ALL.into_iter().enumerate() {
+            let number = format!("{}/{} {}", i + 1, Step::ALL.len(), step.name());
+            self.set_heading(number.clone());
+            let fault = !self.args.skip_fault.contains(&step);
+            let left_out = if fault { "" } else { " [its fault is left out]" };
+            self.screen.say(&format!("\n{number}: {}{left_out}", summary::promise(step)));
+            let began = Instant::now();
+            let unmet =
+                step.needs().iter().find(|needed| !steps.iter().any(|it| it.name == **needed && it.ok));
+            let result = match unmet {
+                Some(needed) => Err(anyhow::anyhow!("not played: `{}` was not observed", needed.name())),
+                None => steps::play(&show, step, fault).await,
+            };
+            let ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
+            steps.push(StepOutcome { name: step, ok: result.is_ok(), ms });
+            match result {
+                Ok(()) => show.say(&format!("OBSERVED ({ms} ms)")),
+                Err(error) => {
+                    show.say(&format!("NOT OBSERVED ({ms} ms): {error:#}"));
+                    self.clear_up(step, &show).await;
+                }
+            }
+        }
+        DemoOutcome::of(steps)
+    }
+
+    /// After a step that failed: keeps what can be looked into, and lets the next begin well.
+    async fn clear_up(&self, failed: Step, show: &Show<'_>) {
+        write_down(self.stage, failed);
+        if let Err(error) = self.stage.restore().await {
+            show.say(&format!("what was broken can't be mended: {error:#}"));
+        }
+        show.forget();
+    }
+
+    fn set_heading(&self, text: String) {
+        *self.heading.lock().unwrap_or_else(PoisonError::into_inner) = text;
+    }
+
+    /// Draws the table again and again; nothing where there is no terminal.
+    async fn draw(&self) -> Infallible {
+        if !self.screen.is_live() {
+            return std::future::pending().await;
+        }
+        loop {
+            let text = self.heading.lock().unwrap_or_else(PoisonError::into_inner).clone();
+            if let Ok(scene) = self.stage.look(0) {
+                self.screen.draw(table::rows(&scene, &text));
+            }
+            sleep(DRAW_EVERY).await;
+        }
+    }
 }
 
 /// What every node says at the end of a step that failed goes to a file beside the logs.
@@ -180,19 +241,5 @@ fn write_down(stage: &Stage, step: Step) {
     });
     if let Err(error) = written {
         tracing::warn!(%error, path = %path.display(), "it can't be written");
-    }
-}
-
-/// Draws the table again and again; nothing where there is no terminal. Never ends.
-async fn draw(stage: &Stage, screen: &Screen, heading: &Mutex<String>) {
-    if !screen.is_live() {
-        std::future::pending::<()>().await;
-    }
-    loop {
-        let text = heading.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        if let Ok(scene) = stage.look(0) {
-            screen.draw(table::rows(&scene, &text));
-        }
-        sleep(DRAW_EVERY).await;
     }
 }

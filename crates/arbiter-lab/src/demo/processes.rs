@@ -95,6 +95,15 @@ impl Processes {
         child.kill().await.with_context(|| format!("arbiterd of {node} can't be killed"))
     }
 
+    /// Kills all that run, for the end.
+    pub async fn kill_all(&self) {
+        for node in Node::ALL {
+            if let Err(error) = self.kill(node).await {
+                tracing::error!(%error, "a process may be left behind");
+            }
+        }
+    }
+
     /// Fails if a process has ended that nobody killed.
     pub fn check(&self) -> anyhow::Result<()> {
         let mut running = self.running();

@@ -11,6 +11,7 @@ use crate::faults::{Effect, Fault};
 use crate::world::{Change, Destination, InstanceState, ON_PREMISES, Target as RouteTarget, What, World};
 use anyhow::Context;
 use std::collections::BTreeMap;
+use std::convert::Infallible;
 use std::net::{SocketAddr, TcpListener};
 use std::path::Path;
 use tokio::sync::{Mutex, broadcast};
@@ -115,8 +116,8 @@ impl Stage {
     }
 
     /// What EC2 does to instances happens to the hosts: one that is stopped dies, one that has booted comes back,
-    /// with its node. Goes on for ever.
-    pub async fn hosts_follow(&self, mut changes: broadcast::Receiver<Change>) -> anyhow::Result<()> {
+    /// with its node. Goes on until something fails.
+    pub async fn hosts_follow(&self, mut changes: broadcast::Receiver<Change>) -> anyhow::Result<Infallible> {
         loop {
             let change = match changes.recv().await {
                 Ok(change) => change,
