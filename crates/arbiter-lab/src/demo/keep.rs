@@ -15,11 +15,11 @@ pub(super) fn words(stage: &Stage, bin_dir: &Path) -> String {
     let witness_log = stage.processes.log(Node::Witness);
     format!(
         "\nThe cluster goes on running until Ctrl-C. In another terminal:\n\n\
-         export ARBITER_ENDPOINTS={nodes}\n\
+         export ARBITER_ENDPOINT={nodes}\n\
          {ctl} status\n\
          {ctl} explain private-1\n\
          {ctl} history\n\
-         {ctl} switchover private-1 tunnel-2\n\n\
+         {ctl} switchover private-1 tunnel-2 --yes\n\n\
          # Somebody moves a route by hand: it is repaired after a grace of 5 s (2 min by default).\n\
          curl -s {lab}/routes -d '{{\"table\":\"{table}\",\"destination\":\"{ON_PREMISES}\",\"target\":\"{elsewhere}\"}}'\n\
          # Every mutating call that EC2 has seen:\n\
