@@ -79,7 +79,8 @@ impl Tally {
         self.stages.get(&stage).cloned().unwrap_or_default()
     }
 
-    pub(super) fn call_ended(&mut self, action: &Action, outcome: &Outcome) {
+    /// Counts the end of a call.
+    pub fn call_ended(&mut self, action: &Action, outcome: &Outcome) {
         let action = match action {
             Action::SetRoute { .. } => "set-route",
             Action::Stop { .. } => "stop",
@@ -95,7 +96,8 @@ impl Tally {
         *count = count.saturating_add(1);
     }
 
-    pub(super) fn stage_took(&mut self, stage: Stage, ms: u64) {
+    /// Counts how long a stage of a failover took, in milliseconds.
+    pub fn stage_took(&mut self, stage: Stage, ms: u64) {
         self.stages.entry(stage).or_default().add(ms);
     }
 }
