@@ -7,7 +7,7 @@ use arbiter_core::evidence::Verdict;
 use arbiter_core::health::{Alarm, Urgency};
 use arbiter_core::ids::NodeId;
 use arbiter_core::plan::RouteView;
-use arbiter_core::policy::{Gateway, NodePolicy, Path, ProbeKind, ProbeRole, Route, Subject};
+use arbiter_core::policy::{Gateway, NodePolicy, Path, Policy, ProbeKind, ProbeRole, Route, Subject};
 use arbiter_core::report::Report;
 use arbiter_core::time::LogMs;
 use arbiter_proto::report::{ending, verdict};
@@ -44,7 +44,7 @@ pub(crate) fn reply(look: &Look, answered: v1::Answered) -> v1::StatusReply {
         probes: probes(look),
         alarms: look.alarms.iter().map(alarm).collect(),
         unsettled: unsettled(look),
-        stages: look.stages.iter().map(stages).collect(),
+        stages: look.stages.iter().map(|one| stages(policy, one)).collect(),
         remediating: state.slot.as_ref().map(|slot| slot.gateway.0.clone()).unwrap_or_default(),
         next_failure: next_failure(voters, heard),
     }
@@ -261,10 +261,10 @@ fn unsettled(look: &Look) -> Vec<v1::UnsettledIntent> {
     look.state.unsettled.iter().map(one).collect()
 }
 
-fn stages(stages: &Stages) -> v1::MoveStages {
+fn stages(policy: &Policy, stages: &Stages) -> v1::MoveStages {
     v1::MoveStages {
         intent: stages.id.to_string(),
-        action: super::events::action_subject(&stages.action),
+        action: action_words(policy, &stages.action),
         cause: stages.cause.to_string(),
         evidence_for_ms: stages.evidence_for_ms,
         committed_ms: stages.committed_ms,
@@ -281,7 +281,8 @@ mod tests {
     #[test]
     fn status_says_what_the_next_failure_would_cost() {
         arbiter_core::rules::proves("zones.next-failure-cost");
-        let said = [(3, 3), (3, 2), (3, 1), (5, 5), (0, 0)].map(|(voters, heard)| next_failure(voters, heard));
+        let said =
+            [(3, 3), (3, 2), (3, 1), (5, 5), (0, 0)].map(|(voters, heard)| next_failure(voters, heard));
         assert_eq!(
             said,
             [
