@@ -7,6 +7,7 @@
 use crate::network::{Answer, Call};
 use crate::node::RaftNode;
 use crate::settings::QUESTION_TIMEOUT;
+use crate::view::RaftView;
 use arbiter_core::ids::NodeId;
 use arbiter_proto::v1::CallElectionRequest;
 use std::sync::atomic::Ordering;
@@ -87,21 +88,32 @@ impl RaftNode {
             Some(lag) if lag <= allowed => {}
             lag => return Err(HandoverError::Lagging { node: to, lag: lag.unwrap_or(u64::MAX) }),
         }
-        let _quiet = Quiet::begin(self)?;
+        let quiet = Quiet::begin(self)?;
         self.heartbeats(false);
         // The last message may have left just now; its receivers' leases end this much after us.
         let timings = self.inner().settings.timings;
         tokio::time::sleep(lease + Duration::from_millis(timings.heartbeat_interval_ms)).await;
-        self.call_election(to, term.0).await?;
-        let patience = Duration::from_millis(timings.election_timeout_max_ms * 2);
+        let called = self.call_election(to, term.0).await;
+        let patience = if called.is_ok() {
+            Duration::from_millis(timings.election_timeout_max_ms * 2)
+        } else {
+            // Somebody may have heard the silence and stood before the successor was called. If so, the first
+            // heartbeats tell us.
+            drop(quiet);
+            Duration::from_millis(timings.heartbeat_interval_ms * 2)
+        };
         let mut view = self.view();
-        let taken = timeout_at(Instant::now() + patience, view.wait_for(|view| !view.leads())).await;
-        match taken {
-            Ok(Ok(_)) => Ok(()),
-            _ => {
-                Err(HandoverError::NotTaken { node: to, reason: format!("not elected within {patience:?}") })
-            }
+        let elected = |view: &RaftView| !view.leads() && view.leader.is_some();
+        let taken = timeout_at(Instant::now() + patience, view.wait_for(elected)).await;
+        let leader = taken.ok().and_then(Result::ok).and_then(|view| view.leader);
+        if leader == Some(to) {
+            return Ok(());
         }
+        let not_taken = |reason| HandoverError::NotTaken { node: to, reason };
+        Err(match leader {
+            Some(other) => not_taken(format!("node {other} was elected instead")),
+            None => called.err().unwrap_or_else(|| not_taken(format!("not elected within {patience:?}"))),
+        })
     }
 
     async fn call_election(&self, to: NodeId, term: u64) -> Result<(), HandoverError> {

@@ -6,16 +6,21 @@
 //!            SocketProber ──────────────┼─► control loop ─► Control ─┬─► ReportService
 //!            ReportSender ──────────────┤                            └─► AdminService
 //!            BoottimeClock ─────────────┘        RaftNode ─► RaftPeer service
+//!                                        AdminService, Control ─► status port (HTTP)
 //! ```
 
 use crate::admin::AdminService;
 use crate::consensus::RaftConsensus;
+use crate::http;
+use crate::joining::say_when_ready;
+use crate::policy_file::PolicyFile;
 use crate::reports::{ReportSender, ReportService};
-use crate::shutdown::{Reason, wait_for_reason};
+use crate::shutdown::{Reason, Signals};
 use anyhow::Context;
 use arbiter_config::{Config, LocalConfig};
 use arbiter_control::clock::Clock;
 use arbiter_control::{Control, Parts};
+use arbiter_core::evidence::Ending;
 use arbiter_core::ids::NodeId;
 use arbiter_core::policy::{Policy, ProbeKind};
 use arbiter_ec2::Ec2;
@@ -35,12 +40,22 @@ use tonic::transport::Server;
 /// Streams and calls of one connection at once: a peer needs five, a person one.
 const STREAMS_PER_CONNECTION: u32 = 64;
 
+/// The longest question, in bytes: a policy of two thousand routes has about 1 MiB, and Raft takes 4 MiB.
+const QUESTION_BYTES: usize = 8 * 1024 * 1024;
+
+/// The longest parcel, in bytes: nine reports with five thousand probes each have about as much.
+const PARCEL_BYTES: usize = 4 * 1024 * 1024;
+
 /// A peer that vanished without a word is noticed by the server after this and the timeout together.
 const KEEPALIVE_EVERY: Duration = Duration::from_secs(2);
 const KEEPALIVE_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// How long open calls get at the end. Streams of reports never end by themselves.
 const DRAIN: Duration = Duration::from_millis(500);
+
+/// How long giving the leadership away may hold up the end: a lease and an election. Whoever told the process to end
+/// may not wait longer than five seconds for all of it.
+const FAREWELL: Duration = Duration::from_secs(3);
 
 /// A running node.
 pub struct Node {
@@ -69,6 +84,9 @@ pub async fn build(config: Config) -> anyhow::Result<Node> {
     tokio::spawn(preflight(Arc::clone(&ec2), policy.clone()));
     let raft = RaftNode::open(raft_settings(&local, &timing, &policy)).await?;
     let lease_ms = timing.election_timeout_max_ms;
+    tokio::spawn(say_when_ready(raft.clone(), lease_ms));
+    let file = Arc::new(PolicyFile::new(policy));
+    tokio::spawn(Arc::clone(&file).watch(raft.state()));
     let consensus = Arc::new(RaftConsensus::new(raft.clone(), lease_ms));
     let parts = Parts {
         consensus,
@@ -81,15 +99,20 @@ pub async fn build(config: Config) -> anyhow::Result<Node> {
     let settings = arbiter_control::Settings { me: local.id, boot: draw_boot()?, lease_ms };
     let (control, control_loop) = arbiter_control::start(settings, parts);
     let stop = CancellationToken::new();
-    let admin = AdminService::new(&local, control.clone(), raft.clone())?;
+    let admin = Arc::new(AdminService::new(&local, control.clone(), raft.clone(), Arc::clone(&file))?);
+    if let Some(listen) = local.http {
+        let seat = http::Seat { admin: Arc::clone(&admin), control: control.clone(), file };
+        http::start(listen, Arc::new(seat), lease_ms, stop.clone()).await?;
+    }
+    let reports = ReportService::new(control.clone(), raft.state());
     let server = Server::builder()
         .tcp_nodelay(true)
         .http2_keepalive_interval(Some(KEEPALIVE_EVERY))
         .http2_keepalive_timeout(Some(KEEPALIVE_TIMEOUT))
         .max_concurrent_streams(STREAMS_PER_CONNECTION)
         .add_service(raft.service())
-        .add_service(ReportsServer::new(ReportService::new(control.clone(), raft.state())))
-        .add_service(AdminServer::new(admin))
+        .add_service(ReportsServer::new(reports).max_decoding_message_size(PARCEL_BYTES))
+        .add_service(AdminServer::from_arc(admin).max_decoding_message_size(QUESTION_BYTES))
         .serve_with_incoming_shutdown(TcpListenerStream::new(listener), stop.clone().cancelled_owned());
     Ok(Node { address, raft, control, control_loop, server: tokio::spawn(server), stop })
 }
@@ -104,10 +127,9 @@ impl Node {
     ///
     /// # Errors
     /// It did not end because somebody wanted it to.
-    pub async fn until_ended(mut self) -> anyhow::Result<()> {
+    pub(crate) async fn until_ended(mut self, mut signals: Signals) -> anyhow::Result<()> {
         let result = tokio::select! {
-            reason = wait_for_reason() => {
-                let reason = reason?;
+            reason = signals.reason() => {
                 self.say_goodbye(reason).await;
                 Ok(())
             }
@@ -131,17 +153,35 @@ impl Node {
         if let Err(error) = self.control.announce(reason.ending()).await {
             tracing::warn!(%error, "the peers could not be told");
         }
-        let heir = {
-            let view = self.raft.view();
-            let view = view.borrow();
-            let others = view.voters.iter().copied().filter(|voter| *voter != view.id);
-            view.leads().then(|| others.min_by_key(|voter| view.lag.get(voter).copied().flatten())).flatten()
-        };
-        if let Some(heir) = heir
-            && let Err(error) = self.control.hand_over(heir).await
-        {
-            tracing::warn!(%error, "the leadership could not be handed over; the others will elect");
+        let Some(heir) = self.heir().await else { return };
+        match tokio::time::timeout(FAREWELL, self.control.hand_over(heir)).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => {
+                tracing::warn!(%error, "the leadership could not be handed over; the others will elect");
+            }
+            Err(_) => tracing::warn!("the leadership was not handed over in time; the others will elect"),
         }
+    }
+
+    /// Who shall lead, if this node does: one that is heard and stays, the witness first, for it stands first anyhow.
+    async fn heir(&self) -> Option<NodeId> {
+        let look = self.control.look().await.ok()?;
+        let view = self.raft.view();
+        let view = view.borrow();
+        let policy = &look.state.policy;
+        let stays = |node: NodeId| {
+            let report = look.reports.iter().find(|(report, _)| report.node == node);
+            report.is_some_and(|(report, age_ms)| {
+                let fresh = age_ms.is_some_and(|age_ms| age_ms <= policy.timing.report_stale_after_ms);
+                fresh && report.ending == Ending::None
+            })
+        };
+        let lag = |node: NodeId| view.lag.get(&node).copied().flatten();
+        let others = view.voters.iter().copied().filter(|voter| *voter != view.id && stays(*voter));
+        let heir = others
+            .filter(|voter| lag(*voter).is_some())
+            .min_by_key(|voter| (!policy.is_witness(*voter), lag(*voter)));
+        heir.filter(|_| view.leads())
     }
 }
 

@@ -3,9 +3,13 @@
 
 mod admin;
 mod build;
+mod causes;
 mod consensus;
+mod http;
+mod joining;
 pub mod logging;
 mod options;
+mod policy_file;
 mod reports;
 mod shutdown;
 
@@ -21,8 +25,15 @@ use arbiter_config::Config;
 /// What keeps it from starting or from going on, with what to do.
 pub async fn run(config: Config) -> anyhow::Result<()> {
     let name = config.local.name.clone();
-    let node = build(config).await.with_context(|| format!("node {name} can't start"))?;
+    let mut signals = shutdown::Signals::listen().context("signals can't be listened to")?;
+    let node = tokio::select! {
+        node = build(config) => node.with_context(|| format!("node {name} can't start"))?,
+        reason = signals.reason() => {
+            tracing::info!(?reason, "ending before it has started");
+            return Ok(());
+        }
+    };
     tracing::info!(node = %name, address = %node.address(), "started");
-    shutdown::notify_ready();
-    node.until_ended().await
+    shutdown::notify_started();
+    node.until_ended(signals).await
 }

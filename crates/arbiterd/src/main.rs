@@ -10,8 +10,13 @@ fn main() -> ExitCode {
     match start(&options) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            // The log may not be up yet, and the operator who started it looks at the terminal.
-            eprintln!("arbiterd: {error:#}");
+            // Into the log, in its form, if it is up and takes errors. If not, the operator who started it looks at
+            // the terminal.
+            if tracing::enabled!(tracing::Level::ERROR) {
+                tracing::error!("{error:#}");
+            } else {
+                eprintln!("arbiterd: {error:#}");
+            }
             ExitCode::FAILURE
         }
     }

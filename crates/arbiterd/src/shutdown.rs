@@ -4,7 +4,7 @@ use arbiter_core::evidence::Ending;
 use std::os::unix::net::UnixDatagram;
 use std::time::Duration;
 use tokio::process::Command;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 /// How long `systemctl` may take to say whether the host shuts down. It answers in some milliseconds.
 const ASK_SYSTEMD: Duration = Duration::from_millis(500);
@@ -27,19 +27,33 @@ impl Reason {
     }
 }
 
-/// Waits for a signal.
+/// The signals that end a node. From its making on they wait to be heeded: none ends the process unannounced.
 ///
 /// SIGINT and SIGTERM end the process; whether the host ends with it, systemd is asked. SIGPWR says that the
 /// host ends, for hosts without systemd.
-pub(crate) async fn wait_for_reason() -> std::io::Result<Reason> {
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    let mut terminate = signal(SignalKind::terminate())?;
-    // SIGPWR, by init's old custom: 30 on Linux.
-    let mut power = signal(SignalKind::from_raw(30))?;
-    tokio::select! {
-        _ = interrupt.recv() => Ok(Reason::Process),
-        _ = power.recv() => Ok(Reason::Host),
-        _ = terminate.recv() => Ok(if host_is_stopping().await { Reason::Host } else { Reason::Process }),
+pub(crate) struct Signals {
+    interrupt: Signal,
+    terminate: Signal,
+    power: Signal,
+}
+
+impl Signals {
+    pub fn listen() -> std::io::Result<Self> {
+        Ok(Self {
+            interrupt: signal(SignalKind::interrupt())?,
+            terminate: signal(SignalKind::terminate())?,
+            // SIGPWR, by init's old custom: 30 on Linux.
+            power: signal(SignalKind::from_raw(30))?,
+        })
+    }
+
+    /// Waits for one.
+    pub async fn reason(&mut self) -> Reason {
+        tokio::select! {
+            _ = self.interrupt.recv() => Reason::Process,
+            _ = self.power.recv() => Reason::Host,
+            _ = self.terminate.recv() => if host_is_stopping().await { Reason::Host } else { Reason::Process },
+        }
     }
 }
 
@@ -54,10 +68,13 @@ async fn host_is_stopping() -> bool {
 }
 
 /// Tells systemd that the node is up, where it asked to be told (`Type=notify`).
-pub(crate) fn notify_ready() {
+///
+/// Up, not ready: a node that is started alone has no quorum and waits for the others, and systemd must not kill it
+/// for that. When it has joined them, the log says `ready`.
+pub(crate) fn notify_started() {
     let Some(socket) = std::env::var_os("NOTIFY_SOCKET") else { return };
     let sent = UnixDatagram::unbound().and_then(|datagram| datagram.send_to(b"READY=1", &socket));
     if let Err(error) = sent {
-        tracing::warn!(%error, "systemd could not be told that the node is ready");
+        tracing::warn!(%error, "systemd could not be told that the node is up");
     }
 }

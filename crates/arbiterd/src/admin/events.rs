@@ -1,17 +1,28 @@
 //! History, as the wire shows it: one line for people, the fields for programs.
 
 use arbiter_core::command::{Action, Cause, Mode, Operation, Outcome, SlotEnding};
+use arbiter_core::ids::Epoch;
 use arbiter_core::policy::Policy;
 use arbiter_core::state::{ClusterState, Entry, Event};
 use arbiter_core::time::HumanMs;
 use arbiter_proto::v1;
+use prost::Message;
 
-/// The newest events about `subject` after a log index, oldest first.
-pub(super) fn newest(state: &ClusterState, after: u64, limit: usize, subject: &str) -> Vec<v1::Event> {
+/// All events of one answer, in bytes. With their evidence, a thousand may have several MiB, and clients take four by
+/// default.
+const ANSWER_BYTES: usize = 3 * 1024 * 1024;
+
+/// The newest events about `subject` after a log index, oldest first. Fewer than `limit`, if they are very long.
+pub(crate) fn newest(state: &ClusterState, after: u64, limit: usize, subject: &str) -> Vec<v1::Event> {
     let wanted = |event: &v1::Event| subject.is_empty() || event.subject == subject;
     let events = state.history.iter().rev().take_while(|entry| entry.index.0 > after);
-    let mut newest: Vec<_> =
-        events.map(|entry| event(&state.policy, entry)).filter(wanted).take(limit).collect();
+    let mut bytes = 0;
+    let fits = |event: &v1::Event| {
+        bytes += event.encoded_len();
+        bytes <= ANSWER_BYTES
+    };
+    let events = events.map(|entry| event(state, entry)).filter(wanted);
+    let mut newest: Vec<_> = events.take(limit).take_while(fits).collect();
     newest.reverse();
     newest
 }
@@ -34,7 +45,7 @@ pub(super) fn action_words(policy: &Policy, action: &Action) -> String {
 }
 
 /// What an action is about, by name.
-pub(super) fn action_subject(action: &Action) -> String {
+fn action_subject(action: &Action) -> String {
     match action {
         Action::SetRoute { route, .. } => route.0.clone(),
         Action::Stop { gateway, .. } | Action::Start { gateway, .. } => gateway.0.clone(),
@@ -54,8 +65,26 @@ struct Parts {
     evidence_json: String,
 }
 
-fn event(policy: &Policy, entry: &Entry) -> v1::Event {
-    let parts = parts(policy, &entry.event);
+/// The name of the node that was in office, as far back as the history tells.
+fn leader_at(state: &ClusterState, epoch: Epoch) -> Option<String> {
+    let policy = &state.policy;
+    if epoch == Epoch(0) {
+        return None;
+    }
+    if epoch == state.office.epoch {
+        return Some(policy.node_name(state.office.node));
+    }
+    // An epoch is named by the index of the entry that began it, and the history is in the order of indices.
+    let at = state.history.partition_point(|entry| entry.index.0 < epoch.0);
+    state.history.iter().skip(at).take_while(|entry| entry.index.0 == epoch.0).find_map(|entry| {
+        let Event::EpochBegan { node } = &entry.event else { return None };
+        Some(policy.node_name(*node))
+    })
+}
+
+fn event(state: &ClusterState, entry: &Entry) -> v1::Event {
+    let parts = parts(&state.policy, &entry.event);
+    let leader = || leader_at(state, entry.epoch).unwrap_or_else(|| "leader".to_owned());
     v1::Event {
         index: entry.index.0,
         epoch: entry.epoch.0,
@@ -65,7 +94,7 @@ fn event(policy: &Policy, entry: &Entry) -> v1::Event {
         subject: parts.subject,
         summary: parts.summary,
         cause: parts.cause.map(|cause| cause.to_string()).unwrap_or_default(),
-        actor: parts.actor.unwrap_or_else(|| "leader".to_owned()),
+        actor: parts.actor.unwrap_or_else(leader),
         intent: parts.intent,
         reasons: parts.reasons,
         evidence_json: parts.evidence_json,
@@ -236,5 +265,64 @@ fn happening(policy: &Policy, event: &Event) -> Parts {
             simple("rules-raised", String::new(), format!("rules version {version}"))
         }
         _ => simple("other", String::new(), format!("{event:?}")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use arbiter_core::ids::{Epoch, LogIndex};
+    use arbiter_core::time::{LogMs, UnixMs};
+    use std::sync::Arc;
+
+    #[test]
+    fn the_leaders_events_name_who_was_in_office() {
+        let entry = |index, epoch, event| {
+            Arc::new(Entry { index: LogIndex(index), epoch: Epoch(epoch), at: LogMs(0), wall_ms: UnixMs(0), event })
+        };
+        let drift = || Event::DriftSeen { route: arbiter_core::ids::RouteId("r".to_owned()), seen: None };
+        let paused = Event::Operated { by: "anna".to_owned(), operation: Operation::Resume };
+        let mut state = ClusterState::default();
+        state.office.epoch = Epoch(20);
+        state.office.node = arbiter_core::ids::NodeId(3);
+        state.history = [
+            entry(5, 0, drift()),
+            entry(9, 7, drift()),
+            entry(10, 10, Event::EpochBegan { node: arbiter_core::ids::NodeId(2) }),
+            entry(11, 10, drift()),
+            entry(12, 10, paused),
+            entry(21, 20, drift()),
+        ]
+        .into();
+        let name = |node| state.policy.node_name(arbiter_core::ids::NodeId(node));
+        let actors: Vec<_> = newest(&state, 0, 10, "").into_iter().map(|event| event.actor).collect();
+        // The beginning of epoch 7 is forgotten.
+        let expected = ["leader", "leader", &name(2), &name(2), "anna", &name(3)].map(str::to_owned);
+        assert_eq!(actors, expected);
+        assert_ne!(name(2), name(3));
+    }
+
+    #[test]
+    fn an_answer_has_the_newest_events_that_fit() {
+        let operation =
+            |i: u64| Operation::Pause { reason: format!("{i} {}", "x".repeat(10_000)), for_ms: None };
+        let entry = |i| Entry {
+            index: LogIndex(i),
+            epoch: Epoch(1),
+            at: LogMs(i),
+            wall_ms: UnixMs(i),
+            event: Event::Operated { by: "anna".to_owned(), operation: operation(i) },
+        };
+        let state = ClusterState {
+            history: (1..=1_000).map(|i| Arc::new(entry(i))).collect(),
+            ..ClusterState::default()
+        };
+        let events = newest(&state, 0, 1_000, "");
+        let bytes: usize = events.iter().map(Message::encoded_len).sum();
+        assert!((ANSWER_BYTES - 11_000..=ANSWER_BYTES).contains(&bytes), "{bytes}");
+        assert_eq!(events.last().map(|event| event.index), Some(1_000), "the newest are kept");
+        assert_eq!(newest(&state, 998, 1_000, "").len(), 2);
+        assert_eq!(newest(&state, 0, 3, "").len(), 3);
+        assert!(newest(&state, 0, 3, "private-1").is_empty());
     }
 }

@@ -1,16 +1,29 @@
 //! Passing a question on to the leader.
 
+use crate::causes::{causes, innermost};
 use arbiter_core::ids::NodeId;
 use arbiter_proto::v1::admin_client::AdminClient;
 use std::collections::BTreeMap;
+use std::error::Error as _;
 use std::time::Duration;
-use tonic::Status;
 use tonic::transport::{Channel, Endpoint};
+use tonic::{Code, ConnectError, Request, Status};
 
-/// The leader confirms by a quorum and applies: a second at most where all is well. A handover takes longer.
-const TIMEOUT: Duration = Duration::from_secs(8);
+/// A command is confirmed by a quorum and applied: a second at most where all is well. A handover takes longer.
+const WRITE_TIMEOUT: Duration = Duration::from_secs(8);
+
+/// A read is confirmed by a quorum. If the leader does not answer by then, the node that was asked answers itself.
+const READ_TIMEOUT: Duration = Duration::from_secs(2);
 
 const CONNECT_TIMEOUT: Duration = Duration::from_millis(500);
+
+/// A leader whose host has vanished is noticed by these while a question waits for it, or TCP would hold the
+/// connection for minutes.
+const KEEPALIVE_EVERY: Duration = Duration::from_secs(1);
+const KEEPALIVE_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// The longest answer that is passed on, in bytes: the status of a thousand routes has about 1 MiB.
+const ANSWER_LIMIT: usize = 32 * 1024 * 1024;
 
 /// The way to each peer's own seat.
 pub(crate) struct Peers {
@@ -23,7 +36,9 @@ impl Peers {
         for (node, address) in addresses {
             let endpoint = Endpoint::from_shared(format!("http://{address}"))?
                 .connect_timeout(CONNECT_TIMEOUT)
-                .timeout(TIMEOUT)
+                .timeout(WRITE_TIMEOUT)
+                .http2_keep_alive_interval(KEEPALIVE_EVERY)
+                .keep_alive_timeout(KEEPALIVE_TIMEOUT)
                 .tcp_nodelay(true);
             channels.insert(*node, endpoint.connect_lazy());
         }
@@ -34,6 +49,88 @@ impl Peers {
         let channel = self.channels.get(&node).cloned();
         let unknown =
             || Status::unavailable(format!("the leader is node {node}, whose address this node lacks"));
-        channel.map(AdminClient::new).ok_or_else(unknown)
+        let client = |channel| AdminClient::new(channel).max_decoding_message_size(ANSWER_LIMIT);
+        channel.map(client).ok_or_else(unknown)
+    }
+}
+
+/// A question that is given up in time for another answer.
+pub(super) fn in_time<T>(question: T) -> Request<T> {
+    let mut request = Request::new(question);
+    request.set_timeout(READ_TIMEOUT);
+    request
+}
+
+/// Why the leader could not be asked, in words.
+pub(super) fn why(error: &Status) -> String {
+    format!("the leader does not answer: {}", innermost(error))
+}
+
+/// An error of a command that was passed on. UNAVAILABLE promises that nothing was done: only the leader itself can
+/// say so, or a connection that never was. All else may have taken effect.
+pub(super) fn written(error: Status) -> Status {
+    let never_sent = causes(&error).any(|source| source.is::<ConnectError>());
+    // Whoever has a source was made here; the leader's own words have none. But a timeout may be the leader's as
+    // well, which has kept to ours.
+    let leaders_own = error.source().is_none() && !matches!(error.code(), Code::Cancelled | Code::Unknown);
+    match error.code() {
+        _ if never_sent => Status::unavailable(format!(
+            "the leader can't be reached, nothing was done: {}; there may be another one soon",
+            innermost(&error)
+        )),
+        _ if leaders_own => error,
+        _ => Status::deadline_exceeded(format!(
+            "the leader was asked and did not answer, and it may or may not have been done: {}",
+            innermost(&error)
+        )),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use arbiter_proto::v1;
+    use std::net::SocketAddr;
+    use tokio::io::AsyncReadExt;
+    use tokio::net::TcpListener;
+
+    async fn asked(address: SocketAddr) -> Status {
+        let peers = Peers::new(&BTreeMap::from([(NodeId(1), address.to_string())])).unwrap();
+        written(peers.client(NodeId(1)).unwrap().operate(v1::OperateRequest::default()).await.unwrap_err())
+    }
+
+    #[tokio::test]
+    async fn only_a_connection_that_never_was_means_that_nothing_was_done() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let breaking = tokio::spawn(async move {
+            // Takes what was asked, and is gone.
+            let (mut stream, _) = listener.accept().await.unwrap();
+            assert_ne!(stream.read(&mut [0; 1_024]).await.unwrap(), 0);
+        });
+        let error = asked(address).await;
+        assert_eq!(error.code(), Code::DeadlineExceeded, "{error}");
+        breaking.await.unwrap();
+        let error = asked(address).await;
+        assert_eq!(error.code(), Code::Unavailable, "{error}");
+        assert!(error.message().contains("refused"), "{error}");
+    }
+
+    #[tokio::test]
+    async fn a_leader_that_is_silent_may_have_done_it() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let error = asked(listener.local_addr().unwrap()).await;
+        assert_eq!(error.code(), Code::DeadlineExceeded, "{error}");
+        drop(listener);
+    }
+
+    #[test]
+    fn what_the_leader_itself_says_is_passed_on() {
+        for code in [Code::Unavailable, Code::NotFound, Code::InvalidArgument, Code::DeadlineExceeded] {
+            assert_eq!(written(Status::new(code, "its words")).code(), code);
+        }
+        for code in [Code::Cancelled, Code::Unknown] {
+            assert_eq!(written(Status::new(code, "its words")).code(), Code::DeadlineExceeded);
+        }
     }
 }

@@ -1,22 +1,30 @@
 //! The operators' seat: any node answers, and asks the leader where that is needed.
 
-mod events;
+pub(crate) mod events;
 mod forward;
-mod status;
+mod operation;
+pub(crate) mod status;
 
 use crate::admin::forward::Peers;
+use crate::admin::operation::NAME_LIMIT;
+use crate::policy_file::PolicyFile;
 use arbiter_config::LocalConfig;
 use arbiter_control::{AskError, Control, Look};
-use arbiter_core::command::{Applied, Command, Mode, Operation, Proposal};
-use arbiter_core::ids::{GatewayId, InstanceId, NodeId, PathId, PolicyVersion, RouteId};
+use arbiter_core::command::{Applied, Command, Proposal};
+use arbiter_core::ids::{LogIndex, NodeId};
+use arbiter_core::policy::{NodePolicy, Policy};
 use arbiter_proto::v1;
 use arbiter_proto::v1::admin_server::Admin;
-use arbiter_raft::{RaftNode, Standing};
+use arbiter_raft::{NotConfirmed, RaftNode, Standing};
+use std::sync::Arc;
 use std::time::Duration;
 use tonic::{Request, Response, Status};
 
 /// How long a quorum may take to confirm the leadership for a read: a few round trips.
 const CONFIRM: Duration = Duration::from_millis(800);
+
+/// Looks until the loop has taken up what was confirmed: the next one has, unless much else waits to be answered.
+const LOOKS_MOST: usize = 16;
 
 /// How long a readmission may take to be committed.
 const PROPOSE: Duration = Duration::from_secs(3);
@@ -27,14 +35,12 @@ const EVENTS_LIMIT: usize = 1_000;
 /// Events in one answer where the asker does not say.
 const EVENTS_DEFAULT: usize = 100;
 
-/// Request ids and names longer than this are no ids and names.
-const TEXT_LIMIT: usize = 200;
-
 pub(crate) struct AdminService {
     me: String,
     control: Control,
     raft: RaftNode,
     peers: Peers,
+    file: Arc<PolicyFile>,
 }
 
 impl AdminService {
@@ -42,8 +48,9 @@ impl AdminService {
         local: &LocalConfig,
         control: Control,
         raft: RaftNode,
+        file: Arc<PolicyFile>,
     ) -> Result<Self, tonic::transport::Error> {
-        Ok(Self { me: local.name.clone(), control, raft, peers: Peers::new(&local.peers)? })
+        Ok(Self { me: local.name.clone(), control, raft, peers: Peers::new(&local.peers)?, file })
     }
 
     /// The leader, if it is another node and this question may be passed on.
@@ -67,7 +74,8 @@ impl AdminService {
         } else {
             self.raft.confirm_leadership(CONFIRM).await.map_err(|error| error.to_string())
         };
-        let look = self.control.look().await.map_err(unavailable)?;
+        let mut look = self.look_at_least(confirmed.as_ref().map_or(LogIndex(0), |index| *index)).await?;
+        self.file.warn_in(&mut look);
         let because = self.standing().or(not_asked).or_else(|| confirmed.as_ref().err().cloned());
         let answered = v1::Answered {
             by: self.me.clone(),
@@ -77,6 +85,28 @@ impl AdminService {
             applied: look.state.applied.index.0,
         };
         Ok((look, answered))
+    }
+
+    /// The loop's own view, not older than `index`: the loop takes up what is applied a moment after Raft has
+    /// applied it, and what was confirmed in between must not be missing.
+    async fn look_at_least(&self, index: LogIndex) -> Result<Look, Status> {
+        let mut look = self.control.look().await.map_err(unavailable)?;
+        for _ in 0..LOOKS_MOST {
+            if look.state.applied.index >= index {
+                return Ok(look);
+            }
+            look = self.control.look().await.map_err(unavailable)?;
+        }
+        Err(Status::unavailable("the control loop does not keep up with the log"))
+    }
+
+    /// Fails, with nothing done, unless a majority confirms this leader: a command that is only in its own log
+    /// would be neither done nor not done.
+    async fn must_be_backed(&self) -> Result<(), Status> {
+        self.raft.confirm_leadership(CONFIRM).await.map(drop).map_err(|error| match error {
+            NotConfirmed::NotLeader { .. } => self.no_leader(),
+            NotConfirmed::NoQuorum(_) => Status::unavailable(format!("{error}; nothing was done")),
+        })
     }
 
     /// What keeps this node from taking part, in words.
@@ -96,10 +126,7 @@ impl AdminService {
     async fn readmit(&self, name: &str, by: String) -> Result<Response<v1::OperateReply>, Status> {
         let look = self.control.look().await.map_err(unavailable)?;
         let policy = &look.state.policy;
-        let node = policy.nodes.iter().find(|node| node.name == name).ok_or_else(|| {
-            let known: Vec<_> = policy.nodes.iter().map(|node| node.name.as_str()).collect();
-            Status::not_found(format!("no node `{name}`; the policy has: {}", known.join(", ")))
-        })?;
+        let node = node_of(policy, name)?;
         let command = Command::Readmit { node: node.id, incarnation: None, by };
         let proposal = Proposal { wall_ms: look.wall_ms, command };
         let (entry, applied) = self.raft.propose(proposal, PROPOSE).await.map_err(|error| match error {
@@ -107,10 +134,10 @@ impl AdminService {
             arbiter_raft::ProposeError::Unknown(_) => Status::deadline_exceeded(error.to_string()),
             other => Status::unavailable(other.to_string()),
         })?;
-        Ok(Response::new(self.operated(entry.index.0, &applied)))
+        Ok(Response::new(self.operated(look.wall_ms.0, entry.index.0, &applied)))
     }
 
-    fn operated(&self, index: u64, applied: &Applied) -> v1::OperateReply {
+    fn operated(&self, wall_ms: u64, index: u64, applied: &Applied) -> v1::OperateReply {
         let refusal = match applied {
             Applied::Refused(refusal) => refusal.to_string(),
             _ => String::new(),
@@ -119,8 +146,9 @@ impl AdminService {
             answered: Some(v1::Answered {
                 by: self.me.clone(),
                 linearizable: true,
+                stale_because: String::new(),
+                wall_ms,
                 applied: index,
-                ..v1::Answered::default()
             }),
             index,
             accepted: refusal.is_empty(),
@@ -157,9 +185,9 @@ impl Admin for AdminService {
         let mut not_asked = None;
         if let Some(leader) = self.elsewhere(&asking) {
             let passed_on = v1::StatusRequest { asking: forwarded(request.asking) };
-            match self.peers.client(leader)?.status(passed_on).await {
+            match self.peers.client(leader)?.status(forward::in_time(passed_on)).await {
                 Ok(reply) => return Ok(reply),
-                Err(error) => not_asked = Some(format!("the leader does not answer: {}", error.message())),
+                Err(error) => not_asked = Some(forward::why(&error)),
             }
         }
         let (look, answered) = self.look(&asking, not_asked).await?;
@@ -175,9 +203,9 @@ impl Admin for AdminService {
         let mut not_asked = None;
         if let Some(leader) = self.elsewhere(&asking) {
             let passed_on = v1::HistoryRequest { asking: forwarded(request.asking), ..request.clone() };
-            match self.peers.client(leader)?.history(passed_on).await {
+            match self.peers.client(leader)?.history(forward::in_time(passed_on)).await {
                 Ok(reply) => return Ok(reply),
-                Err(error) => not_asked = Some(format!("the leader does not answer: {}", error.message())),
+                Err(error) => not_asked = Some(forward::why(&error)),
             }
         }
         let (look, answered) = self.look(&asking, not_asked).await?;
@@ -198,18 +226,17 @@ impl Admin for AdminService {
         let mut not_asked = None;
         if let Some(leader) = self.elsewhere(&asking) {
             let passed_on = v1::ExplainRequest { asking: forwarded(request.asking), ..request.clone() };
-            match self.peers.client(leader)?.explain(passed_on).await {
+            match self.peers.client(leader)?.explain(forward::in_time(passed_on)).await {
                 Ok(reply) => return Ok(reply),
                 Err(error) if error.code() == tonic::Code::NotFound => return Err(error),
-                Err(error) => not_asked = Some(format!("the leader does not answer: {}", error.message())),
+                Err(error) => not_asked = Some(forward::why(&error)),
             }
         }
         let (look, answered) = self.look(&asking, not_asked).await?;
         let whole = status::reply(&look, answered.clone());
-        let known: Vec<_> = whole.routes.iter().map(|route| route.id.clone()).collect();
-        let route = whole.routes.into_iter().find(|route| route.id == request.route).ok_or_else(|| {
-            Status::not_found(format!("no route `{}`; the policy has: {}", request.route, known.join(", ")))
-        })?;
+        let known = || whole.routes.iter().map(|route| &*route.id);
+        let route = whole.routes.iter().find(|route| route.id == request.route).cloned();
+        let route = route.ok_or_else(|| operation::unknown("route", &request.route, known()))?;
         let subjects: Vec<&str> = route.paths.iter().flat_map(|path| [&*path.id, &*path.gateway]).collect();
         let about = |alarm: &v1::Alarm| alarm.subject == route.id || subjects.contains(&&*alarm.subject);
         let alarms = whole.alarms.into_iter().filter(about).collect();
@@ -225,24 +252,28 @@ impl Admin for AdminService {
         let asking = v1::Asking { stale: false, ..request.asking.unwrap_or_default() };
         if let Some(leader) = self.elsewhere(&asking) {
             let passed_on = v1::OperateRequest { asking: forwarded(request.asking), ..request };
-            return self.peers.client(leader)?.operate(passed_on).await;
+            return self.peers.client(leader)?.operate(passed_on).await.map_err(forward::written);
         }
         let (id, by) = (request.request_id, request.by);
-        if id.is_empty() || id.len() > TEXT_LIMIT || by.len() > TEXT_LIMIT {
+        if id.is_empty() || id.len() > NAME_LIMIT || by.len() > NAME_LIMIT {
             return Err(Status::invalid_argument(format!(
-                "request_id and by must be given, and no longer than {TEXT_LIMIT} bytes"
+                "request_id and by must be given, and no longer than {NAME_LIMIT} bytes"
             )));
         }
         if let Some(v1::operate_request::Operation::Readmit(readmit)) = &request.operation {
+            self.must_be_backed().await?;
             return self.readmit(&readmit.node, by).await;
         }
-        let operation = operation(request.operation)?;
+        let operation = operation::read(request.operation)?;
+        self.must_be_backed().await?;
         let answer = match self.control.operate(id, by, operation).await {
             Ok(answer) => answer,
             Err(AskError::NotLeader { .. }) => return Err(self.no_leader()),
             Err(other) => return Err(unavailable(other)),
         };
-        let reply = self.operated(answer.entry.index.0, &answer.applied);
+        // Only for people: what came of the command does not depend on it.
+        let wall_ms = self.control.look().await.map_or(0, |look| look.wall_ms.0);
+        let reply = self.operated(wall_ms, answer.entry.index.0, &answer.applied);
         Ok(Response::new(v1::OperateReply {
             quiet: answer.quiet,
             start_to_come: answer.start_to_come.map(|gateway| gateway.0).unwrap_or_default(),
@@ -259,9 +290,9 @@ impl Admin for AdminService {
         let mut not_asked = None;
         if let Some(leader) = self.elsewhere(&asking) {
             let passed_on = v1::GetPolicyRequest { asking: forwarded(request.asking) };
-            match self.peers.client(leader)?.get_policy(passed_on).await {
+            match self.peers.client(leader)?.get_policy(forward::in_time(passed_on)).await {
                 Ok(reply) => return Ok(reply),
-                Err(error) => not_asked = Some(format!("the leader does not answer: {}", error.message())),
+                Err(error) => not_asked = Some(forward::why(&error)),
             }
         }
         let (look, answered) = self.look(&asking, not_asked).await?;
@@ -280,14 +311,11 @@ impl Admin for AdminService {
         let asking = v1::Asking { stale: false, ..request.asking.unwrap_or_default() };
         if let Some(leader) = self.elsewhere(&asking) {
             let passed_on = v1::HandOverRequest { asking: forwarded(request.asking), ..request };
-            return self.peers.client(leader)?.hand_over(passed_on).await;
+            return self.peers.client(leader)?.hand_over(passed_on).await.map_err(forward::written);
         }
         let look = self.control.look().await.map_err(unavailable)?;
         let policy = &look.state.policy;
-        let to = policy.nodes.iter().find(|node| node.name == request.to).ok_or_else(|| {
-            let known: Vec<_> = policy.nodes.iter().map(|node| node.name.as_str()).collect();
-            Status::not_found(format!("no node `{}`; the policy has: {}", request.to, known.join(", ")))
-        })?;
+        let to = node_of(policy, &request.to)?;
         if to.id != look.me || look.view.leader != Some(look.me) {
             match self.control.hand_over(to.id).await {
                 Ok(()) => {}
@@ -295,54 +323,19 @@ impl Admin for AdminService {
                 Err(other) => return Err(unavailable(other)),
             }
         }
-        let answered = v1::Answered { by: self.me.clone(), ..v1::Answered::default() };
+        let answered = v1::Answered {
+            by: self.me.clone(),
+            linearizable: false,
+            stale_because: "it gives the leadership away, and is asked to confirm nothing more".to_owned(),
+            wall_ms: look.wall_ms.0,
+            applied: look.state.applied.index.0,
+        };
         Ok(Response::new(v1::HandOverReply { answered: Some(answered) }))
     }
 }
 
-fn operation(operation: Option<v1::operate_request::Operation>) -> Result<Operation, Status> {
-    use v1::operate_request::Operation as Wire;
-    Ok(match operation {
-        Some(Wire::Switchover(v1::Switchover { route, path })) => {
-            Operation::Switchover { route: RouteId(route), path: PathId(path) }
-        }
-        Some(Wire::Pause(v1::PauseCluster { reason, for_ms })) => {
-            Operation::Pause { reason: given("a pause", reason)?, for_ms }
-        }
-        Some(Wire::Resume(_)) => Operation::Resume,
-        Some(Wire::SetMode(mode)) => Operation::SetMode(if mode.observe { Mode::Observe } else { Mode::Act }),
-        Some(Wire::Drain(v1::Drain { gateway, reason })) => {
-            Operation::Drain { gateway: GatewayId(gateway), reason: given("a drain", reason)? }
-        }
-        Some(Wire::Undrain(undrain)) => Operation::Undrain { gateway: GatewayId(undrain.gateway) },
-        Some(Wire::Pin(v1::Pin { route, path })) => {
-            Operation::Pin { route: RouteId(route), path: PathId(path) }
-        }
-        Some(Wire::Unpin(unpin)) => Operation::Unpin { route: RouteId(unpin.route) },
-        Some(Wire::ReplaceGateway(v1::ReplaceGateway { gateway, instance, interface })) => {
-            Operation::ReplaceGateway {
-                gateway: GatewayId(gateway),
-                instance: InstanceId(instance),
-                interface,
-            }
-        }
-        Some(Wire::ApplyPolicy(v1::ApplyPolicy { version, toml })) => {
-            let file = std::path::Path::new("the policy that was sent");
-            let (policy, _) = arbiter_config::parse_policy(file, &toml)
-                .map_err(|refused| Status::invalid_argument(refused.to_string()))?;
-            Operation::ApplyPolicy { version: PolicyVersion(version), policy: Box::new(policy) }
-        }
-        Some(Wire::Readmit(_)) => return Err(Status::internal("a readmission is no operation of the loop")),
-        None => {
-            return Err(Status::invalid_argument("no operation, or one that this version does not know"));
-        }
-    })
-}
-
-/// A reason, which must be given: it is shown to everybody.
-fn given(what: &str, reason: String) -> Result<String, Status> {
-    if reason.trim().is_empty() {
-        return Err(Status::invalid_argument(format!("{what} needs a reason: it is shown to everybody")));
-    }
-    Ok(reason)
+fn node_of<'a>(policy: &'a Policy, name: &str) -> Result<&'a NodePolicy, Status> {
+    let known = || policy.nodes.iter().map(|node| &*node.name);
+    let node = policy.nodes.iter().find(|node| node.name == name);
+    node.ok_or_else(|| operation::unknown("node", name, known()))
 }

@@ -2,10 +2,10 @@
 
 use arbiter_control::Control;
 use arbiter_core::state::ClusterState;
-use arbiter_proto::report::read_parcel;
+use arbiter_proto::report::{BadParcel, read_parcel};
 use arbiter_proto::v1;
 use arbiter_proto::v1::reports_server::Reports;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::watch;
 use tonic::{Request, Response, Status, Streaming};
 
@@ -13,11 +13,22 @@ use tonic::{Request, Response, Status, Streaming};
 pub(crate) struct ReportService {
     control: Control,
     state: watch::Receiver<Arc<ClusterState>>,
+    /// The newest refusal. Its sender comes again with the same, and saying so once is enough.
+    refused: Mutex<Option<BadParcel>>,
 }
 
 impl ReportService {
     pub const fn new(control: Control, state: watch::Receiver<Arc<ClusterState>>) -> Self {
-        Self { control, state }
+        Self { control, state, refused: Mutex::new(None) }
+    }
+
+    fn refuse(&self, bad: &BadParcel) -> Status {
+        let mut refused = self.refused.lock().unwrap_or_else(PoisonError::into_inner);
+        if refused.as_ref() != Some(bad) {
+            tracing::warn!(%bad, "reports are refused");
+            *refused = Some(bad.clone());
+        }
+        Status::failed_precondition(bad.to_string())
     }
 }
 
@@ -32,10 +43,7 @@ impl Reports for ReportService {
         };
         let mut parcels = request.into_inner();
         while let Some(parcel) = parcels.message().await? {
-            let parcel = read_parcel(&cluster, parcel).map_err(|bad| {
-                tracing::warn!(%bad, "a parcel is refused");
-                Status::failed_precondition(bad.to_string())
-            })?;
+            let parcel = read_parcel(&cluster, parcel).map_err(|bad| self.refuse(&bad))?;
             if !self.control.deliver(parcel) {
                 tracing::debug!("the control loop is busy: a parcel is dropped, the next one says more");
             }

@@ -1,6 +1,7 @@
 //! One task a peer: it keeps a stream open and writes the newest parcel into it. What could not leave is
 //! replaced, never queued.
 
+use crate::causes::innermost;
 use arbiter_control::transport::Transport;
 use arbiter_core::ids::{ClusterId, NodeId};
 use arbiter_core::report::Parcel;
@@ -12,19 +13,32 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::watch;
+use tokio::time::Instant;
 use tokio_stream::StreamExt;
 use tokio_stream::wrappers::WatchStream;
-use tonic::transport::{Channel, Endpoint};
+use tonic::transport::Endpoint;
+use tonic::{Code, Status};
 
-/// A new connection is given up after this; the next try follows at once.
+/// A new connection is given up after this; the next try follows soon.
 const CONNECT_TIMEOUT: Duration = Duration::from_millis(500);
+
+/// The same with the time that it takes to look up the peer's name: a resolver that hangs must not keep us from asking
+/// it again when it has come back.
+const LOOK_UP_AND_CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// A line that swallows everything is noticed by these, or TCP would wait for minutes before it tries again.
 const KEEPALIVE_EVERY: Duration = Duration::from_secs(1);
 const KEEPALIVE_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// Time between two tries to reach a peer.
+/// Time between two tries to reach a peer: five connections a second at most, and a peer that has come back hears
+/// from us as fast as that.
 const RETRY_AFTER: Duration = Duration::from_millis(200);
+
+/// Time between two tries where the peer takes no reports from us: only people can change that.
+const RETRY_REFUSED_AFTER: Duration = Duration::from_secs(5);
+
+/// A stream that has lasted this long was a good one: if it breaks, that is news.
+const GOOD_AFTER: Duration = Duration::from_secs(3);
 
 /// The reports' way out.
 pub(crate) struct ReportSender {
@@ -72,26 +86,44 @@ async fn keep_sending(
     // Ends with the sender: when the node ends.
     while newest.changed().await.is_ok() {
         let Some(cluster) = state.borrow().cluster_id.clone() else { continue };
-        match send_until_broken(&endpoint, cluster, newest.clone()).await {
-            Ok(()) => said = false,
-            Err(error) if said => tracing::debug!(peer = peer.0, %error, "no stream to the peer"),
-            Err(error) => {
-                tracing::warn!(peer = peer.0, %error, "no stream to the peer: reports reach it by others, if at all");
-                said = true;
-            }
+        let began = Instant::now();
+        let broken = send_until_broken(&endpoint, cluster, newest.clone()).await;
+        if began.elapsed() >= GOOD_AFTER {
+            said = false;
         }
-        tokio::time::sleep(RETRY_AFTER).await;
+        let error = innermost(&broken);
+        if said {
+            tracing::debug!(peer = peer.0, error, "no stream to the peer");
+        } else {
+            tracing::warn!(
+                peer = peer.0,
+                error,
+                "no stream to the peer: reports reach it by others, if at all"
+            );
+            said = true;
+        }
+        let refused = broken.code() == Code::FailedPrecondition;
+        tokio::time::sleep(if refused { RETRY_REFUSED_AFTER } else { RETRY_AFTER }).await;
     }
 }
 
+/// Sends until that does not work any more, and says why.
 async fn send_until_broken(
     endpoint: &Endpoint,
     cluster: ClusterId,
     newest: watch::Receiver<Option<Parcel>>,
-) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
-    let channel: Channel = endpoint.connect().await?;
+) -> Status {
+    let channel = match tokio::time::timeout(LOOK_UP_AND_CONNECT_TIMEOUT, endpoint.connect()).await {
+        Ok(Ok(channel)) => channel,
+        Ok(Err(error)) => return Status::from_error(Box::new(error)),
+        Err(_) => {
+            return Status::unavailable(format!("no connection within {LOOK_UP_AND_CONNECT_TIMEOUT:?}"));
+        }
+    };
     let parcels = WatchStream::new(newest)
         .filter_map(move |parcel| parcel.map(|parcel| -> v1::Parcel { write_parcel(&cluster, &parcel) }));
-    ReportsClient::new(channel).exchange(parcels).await?;
-    Ok(())
+    match ReportsClient::new(channel).exchange(parcels).await {
+        Ok(_) => Status::ok("the peer has ended the stream"),
+        Err(error) => error,
+    }
 }
