@@ -78,6 +78,7 @@ pub async fn build(config: Config) -> anyhow::Result<Node> {
         format!("{} can't be listened on: is arbiterd running already? (`ss -ltnp`)", local.listen)
     })?;
     let address = listener.local_addr()?;
+    let http = http::listen(local.http).await?;
     let clock: Arc<dyn Clock> = Arc::new(BoottimeClock);
     warn_of_icmp(&policy);
     let ec2 = Arc::new(connect_ec2(&local).await?);
@@ -100,9 +101,9 @@ pub async fn build(config: Config) -> anyhow::Result<Node> {
     let (control, control_loop) = arbiter_control::start(settings, parts);
     let stop = CancellationToken::new();
     let admin = Arc::new(AdminService::new(&local, control.clone(), raft.clone(), Arc::clone(&file))?);
-    if let Some(listen) = local.http {
+    if let Some(http) = http {
         let seat = http::Seat { admin: Arc::clone(&admin), control: control.clone(), file };
-        http::start(listen, Arc::new(seat), lease_ms, stop.clone()).await?;
+        http::start(http, Arc::new(seat), lease_ms, stop.clone());
     }
     let reports = ReportService::new(control.clone(), raft.state());
     let server = Server::builder()

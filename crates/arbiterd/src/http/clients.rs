@@ -270,3 +270,13 @@ async fn the_port_closes_with_its_node_whoever_is_connected() {
     let closed = async { while TcpStream::connect(address).await.is_ok() {} };
     tokio::time::timeout(PATIENCE, closed).await.expect("nothing listens any more");
 }
+
+#[tokio::test]
+async fn a_port_that_another_has_is_named() {
+    let taken = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = taken.local_addr().unwrap();
+    let error = super::listen(Some(address)).await.expect_err("it is taken");
+    let said = format!("{error:#}");
+    assert!(said.starts_with(&format!("{address}, this node's `http`, can't be listened on")), "{said}");
+    assert!(super::listen(None).await.unwrap().is_none());
+}

@@ -29,6 +29,7 @@ mod tests;
 
 pub(crate) use source::{Seat, Source};
 
+use anyhow::Context;
 use arbiter_control::Look;
 use arbiter_core::time::UnixMs;
 use axum::Router;
@@ -66,24 +67,22 @@ const METRICS_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
 /// The page holds its own style and loads nothing, runs nothing, is framed by nothing.
 const PAGE_MAY: &str = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
-/// Opens the port and answers on it until `stop`.
+/// Opens the port, if the node has one.
 ///
 /// # Errors
 /// The address can't be listened on.
-pub(crate) async fn start(
-    listen: SocketAddr,
-    source: Arc<dyn Source>,
-    lease_ms: u64,
-    stop: CancellationToken,
-) -> anyhow::Result<()> {
-    let listener = TcpListener::bind(listen).await.map_err(|error| {
-        anyhow::anyhow!(
-            "{listen}, this node's `http`, can't be listened on: {error}; who has it? (`ss -ltnp`)"
-        )
+pub(crate) async fn listen(on: Option<SocketAddr>) -> anyhow::Result<Option<TcpListener>> {
+    let Some(on) = on else { return Ok(None) };
+    let listener = TcpListener::bind(on).await.with_context(|| {
+        format!("{on}, this node's `http`, can't be listened on: does another program have it? (`ss -ltnp`)")
     })?;
     tracing::info!(address = %listener.local_addr()?, "status page and metrics");
+    Ok(Some(listener))
+}
+
+/// Answers on the port until `stop`.
+pub(crate) fn start(listener: TcpListener, source: Arc<dyn Source>, lease_ms: u64, stop: CancellationToken) {
     serve(listener, Bounds::USUAL, router(source, lease_ms), stop);
-    Ok(())
 }
 
 fn serve(listener: TcpListener, bounds: Bounds, router: Router, stop: CancellationToken) {
