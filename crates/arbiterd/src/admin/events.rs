@@ -278,7 +278,13 @@ mod tests {
     #[test]
     fn the_leaders_events_name_who_was_in_office() {
         let entry = |index, epoch, event| {
-            Arc::new(Entry { index: LogIndex(index), epoch: Epoch(epoch), at: LogMs(0), wall_ms: UnixMs(0), event })
+            Arc::new(Entry {
+                index: LogIndex(index),
+                epoch: Epoch(epoch),
+                at: LogMs(0),
+                wall_ms: UnixMs(0),
+                event,
+            })
         };
         let drift = || Event::DriftSeen { route: arbiter_core::ids::RouteId("r".to_owned()), seen: None };
         let paused = Event::Operated { by: "anna".to_owned(), operation: Operation::Resume };

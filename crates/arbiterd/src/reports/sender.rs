@@ -9,12 +9,12 @@ use arbiter_core::state::ClusterState;
 use arbiter_proto::report::write_parcel;
 use arbiter_proto::v1;
 use arbiter_proto::v1::reports_client::ReportsClient;
+use futures::StreamExt;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::Instant;
-use tokio_stream::StreamExt;
 use tokio_stream::wrappers::WatchStream;
 use tonic::transport::Endpoint;
 use tonic::{Code, Status};
@@ -29,6 +29,13 @@ const LOOK_UP_AND_CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 /// A line that swallows everything is noticed by these, or TCP would wait for minutes before it tries again.
 const KEEPALIVE_EVERY: Duration = Duration::from_secs(1);
 const KEEPALIVE_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// A stream ends by itself after this long, and a new one is begun. One that hangs although its connection seems alive
+/// (a server that was reached while it started, a proxy that forgot it) is noticed by that, and at nothing else.
+const STREAM_LIFE: Duration = Duration::from_secs(5);
+
+/// How long the peer may take to say that it has seen the end of a stream.
+const STREAM_END: Duration = Duration::from_secs(2);
 
 /// Time between two tries to reach a peer: five connections a second at most, and a peer that has come back hears
 /// from us as fast as that.
@@ -120,10 +127,23 @@ async fn send_until_broken(
             return Status::unavailable(format!("no connection within {LOOK_UP_AND_CONNECT_TIMEOUT:?}"));
         }
     };
-    let parcels = WatchStream::new(newest)
-        .filter_map(move |parcel| parcel.map(|parcel| -> v1::Parcel { write_parcel(&cluster, &parcel) }));
-    match ReportsClient::new(channel).exchange(parcels).await {
-        Ok(_) => Status::ok("the peer has ended the stream"),
-        Err(error) => error,
+    let mut client = ReportsClient::new(channel);
+    loop {
+        let cluster = cluster.clone();
+        let parcels = WatchStream::new(newest.clone())
+            .filter_map(move |parcel| {
+                let written = parcel.map(|parcel| -> v1::Parcel { write_parcel(&cluster, &parcel) });
+                std::future::ready(written)
+            })
+            .take_until(tokio::time::sleep(STREAM_LIFE));
+        match tokio::time::timeout(STREAM_LIFE + STREAM_END, client.exchange(parcels)).await {
+            // The node ends, or only this stream: then the next one follows on the same connection.
+            Ok(Ok(_)) if newest.has_changed().is_err() => return Status::ok("this node ends"),
+            Ok(Ok(_)) => {}
+            Ok(Err(error)) => return error,
+            Err(_) => {
+                return Status::deadline_exceeded("the peer does not take reports, though it is connected");
+            }
+        }
     }
 }

@@ -2,12 +2,16 @@
 //! wiped. EC2 is the lab's endpoint, in this process, so that every call can be judged; what probes knock at are
 //! listeners of this process, which can fall silent.
 
+// Some are marked, so that the lints know their helpers for parts of tests.
+#[cfg(test)]
 mod cluster;
 mod disks;
 mod endings;
 mod formation;
+#[cfg(test)]
 mod majority;
 mod operating;
 mod policy;
 mod stall;
+#[cfg(test)]
 mod starts;
