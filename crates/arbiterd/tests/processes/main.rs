@@ -15,3 +15,5 @@ mod policy;
 mod stall;
 #[cfg(test)]
 mod starts;
+#[cfg(test)]
+mod status_port;

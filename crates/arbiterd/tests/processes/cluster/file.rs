@@ -9,6 +9,9 @@ use std::sync::atomic::{AtomicU8, Ordering};
 /// takes.
 const PORT: u16 = 7_400;
 
+/// The same for their status ports.
+const STATUS_PORT: u16 = 7_480;
+
 /// Shortened: what an operator would wait for. Lengthened, because the machine of a test is small and busy: what is
 /// taken for silence.
 const TIMES: &str = r#"
@@ -43,11 +46,13 @@ pub struct Plan {
     /// In the order of the file. The first forms the cluster, and leads it at first.
     pub order: [Member; 3],
     pub unknown_grace: &'static str,
+    /// Whether the nodes serve status pages.
+    pub status_ports: bool,
 }
 
 impl Default for Plan {
     fn default() -> Self {
-        Self { order: [WITNESS, ONE, TWO], unknown_grace: "60s" }
+        Self { order: [WITNESS, ONE, TWO], unknown_grace: "60s", status_ports: false }
     }
 }
 
@@ -60,6 +65,13 @@ pub struct Addresses {
     pub tunnels: [SocketAddr; 2],
     /// The hosts of the gateways.
     pub hosts: [SocketAddr; 2],
+}
+
+impl Addresses {
+    /// Where a node serves its status page.
+    pub fn status_port(&self, member: Member) -> SocketAddr {
+        SocketAddr::new(self.nodes[member.index()].ip(), STATUS_PORT)
+    }
 }
 
 /// Three addresses that no other cluster of this process has, nor one of another test process.
@@ -85,6 +97,9 @@ pub fn cluster_toml(plan: &Plan, addresses: &Addresses) -> String {
             member.number(),
             addresses.nodes[member.index()],
         );
+        if plan.status_ports {
+            text += &format!("http = \"{}\"\n", addresses.status_port(member));
+        }
     }
     for (member, instance, interface) in [(ONE, INSTANCE_1, INTERFACE_1), (TWO, INSTANCE_2, INTERFACE_2)] {
         let number = member.number();
