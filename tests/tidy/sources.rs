@@ -3,8 +3,9 @@
 
 use crate::repository;
 
-/// The registry's name in lock files.
-const REGISTRY: &str = "registry+https://github.com/rust-lang/crates.io-index";
+/// How the source of a package from a registry begins in lock files. Which registry is cargo's own business; that it is
+/// one and the same for all packages is checked.
+const REGISTRY: &str = "registry+";
 
 /// One package of the lock file.
 pub struct Locked {
@@ -38,12 +39,14 @@ fn read_lock(text: &str) -> Vec<Locked> {
 
 fn findings(packages: &[Locked], banned: &[String]) -> Vec<String> {
     let mut findings = Vec::new();
+    let from_registry = |source: &&String| source.starts_with(REGISTRY);
+    let registry = packages.iter().filter_map(|package| package.source.as_ref()).find(from_registry);
     for Locked { name, version, source, has_checksum } in packages {
         match source {
             None if !name.starts_with("arbiter") => {
                 findings.push(format!("{name} {version} is a folder on this machine, and not one of ours"));
             }
-            Some(source) if source != REGISTRY => {
+            Some(source) if Some(source) != registry => {
                 findings.push(format!("{name} {version} comes from {source}, not from the registry"));
             }
             Some(_) if !has_checksum => findings.push(format!("{name} {version} has no checksum")),
@@ -77,21 +80,26 @@ fn other_sources_and_banned_crates_are_found() {
         [[package]]
         name = "good"
         version = "1.0.0"
-        source = "registry+https://github.com/rust-lang/crates.io-index"
+        source = "registry+https://example.org/index"
         checksum = "00"
         [[package]]
         name = "unchecked"
         version = "1.0.0"
-        source = "registry+https://github.com/rust-lang/crates.io-index"
+        source = "registry+https://example.org/index"
         [[package]]
         name = "forked"
         version = "1.0.0"
         source = "git+https://example.org/forked#00"
+        [[package]]
+        name = "elsewhere"
+        version = "1.0.0"
+        source = "registry+https://example.org/another"
+        checksum = "00"
         [[package]]
         name = "folder"
         version = "1.0.0"
     "#;
     let found = findings(&read_lock(lock), &["good".to_string()]);
     let about: Vec<_> = found.iter().map(|line| line.split(' ').next().expect("a name")).collect();
-    assert_eq!(about, ["good", "unchecked", "forked", "folder"]);
+    assert_eq!(about, ["good", "unchecked", "forked", "elsewhere", "folder"]);
 }
