@@ -6,10 +6,16 @@ use crate::rust_text::{line_of, mask};
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-/// A call that names a rule: `proves("rule")`.
+/// The functions by which a test names an entry of a catalogue.
+pub const CLAIMING: [&str; 2] = ["proves", "bad_day"];
+
+/// A call that names an entry of a catalogue: `proves("rule")`.
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Claim {
-    pub rule: String,
+    /// Which of [`CLAIMING`] it calls.
+    pub by: String,
+    /// What it names.
+    pub name: String,
     /// `path:line`
     pub place: String,
     /// Whether it is compiled for tests only.
@@ -103,10 +109,11 @@ impl Tree {
                     let end = at + code[at..].iter().take_while(|byte| is_word(**byte)).count();
                     match &masked.code[at..end] {
                         "mod" => module = Some(next_word(&masked.code[end..])),
-                        "proves" => {
+                        by if CLAIMING.contains(&by) => {
                             let place = format!("{shown}:{}", line_of(text, at));
-                            let claim = claimed(&masked.code, &masked.literals, end);
-                            self.claims.extend(claim.map(|rule| Claim { rule, place, in_test: tested }));
+                            let name = claimed(&masked.code, &masked.literals, end);
+                            let claim = |name| Claim { by: by.to_owned(), name, place, in_test: tested };
+                            self.claims.extend(name.map(claim));
                         }
                         _ => {}
                     }
@@ -182,22 +189,22 @@ fn path_of(attributes: &[String]) -> Option<String> {
         .find_map(|attribute| Some(attribute.strip_prefix("path=\"")?.trim_end_matches('"').to_string()))
 }
 
-/// The rule that the call whose name ends at `at` claims: the literal right after its `(`.
+/// What the call whose name ends at `at` claims: the literal right after its `(`.
 fn claimed(code: &str, literals: &[(usize, String)], at: usize) -> Option<String> {
     let open = at + code[at..].len() - code[at..].trim_start().len();
     let inside = code[open..].strip_prefix('(')?;
     let quote = open + 1 + (inside.len() - inside.trim_start().len());
-    literals.iter().find(|(start, _)| *start == quote).map(|(_, rule)| rule.clone())
+    literals.iter().find(|(start, _)| *start == quote).map(|(_, name)| name.clone())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn claims(text: &str) -> Vec<(String, bool)> {
+    fn claims(text: &str) -> Vec<(String, String, bool)> {
         let mut tree = Tree::default();
         tree.scan(text, "x.rs", Path::new("x"), false);
-        tree.claims.into_iter().map(|claim| (claim.rule, claim.in_test)).collect()
+        tree.claims.into_iter().map(|claim| (claim.by, claim.name, claim.in_test)).collect()
     }
 
     #[test]
@@ -210,11 +217,12 @@ mod tests {
                 /* proves("c"); */
                 #[test] fn t() { rules::proves( "d" ); let _ = "proves(\"e\")"; }
             }
-            fn again() { proves("f"); }
+            fn again() { bad_day("f"); }
             #[cfg(any(test, feature = "x"))] mod both { fn g() { proves("g"); } }
         "#;
-        let expected = [("a", false), ("d", true), ("f", false), ("g", false)];
-        assert_eq!(claims(text), expected.map(|(rule, in_test)| (rule.to_string(), in_test)));
+        let expected =
+            [("proves", "a", false), ("proves", "d", true), ("bad_day", "f", false), ("proves", "g", false)];
+        assert_eq!(claims(text), expected.map(|(by, name, in_test)| (by.into(), name.into(), in_test)));
     }
 
     #[test]

@@ -4,6 +4,7 @@
 //! are returned. What is seen comes in as [`evidence::Evidence`]; what is decided goes out as
 //! [`command::Intent`]s; what a quorum agreed is [`state::ClusterState`].
 
+pub mod bad_days;
 pub mod check;
 pub mod command;
 pub mod evidence;
