@@ -5,14 +5,6 @@ use arbiter_core::bad_days::BAD_DAYS;
 
 /// Those whose tests are being written. Each goes from here with its test; when all have gone, so does this list.
 const STILL_TO_COME: &[&str] = &[
-    "unknown-key",
-    "wrong-unit",
-    "unknown-reference",
-    "duplicate-id",
-    "even-number-of-nodes",
-    "majority-in-one-zone",
-    "route-without-paths",
-    "same-address-twice",
     "port-in-use",
     "data-folder-unreadable",
     "data-folder-foreign",

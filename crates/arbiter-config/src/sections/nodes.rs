@@ -74,6 +74,7 @@ pub(super) fn read(root: &mut Table<'_, '_>, purpose: Use) -> Vec<NodeEntry> {
     ids_differ(root.context, &mut nodes);
     addresses_differ(root.context, &nodes);
     reached_nodes_exist(root.context, &nodes, &places);
+    reached_addresses_differ(root.context, &nodes, &places);
     nodes
 }
 
@@ -222,10 +223,10 @@ fn host_and_port(text: &str) -> Result<(), String> {
 fn ids_differ(context: &mut Context, nodes: &mut [NodeEntry]) {
     let taken: BTreeSet<NodeId> = nodes.iter().map(|node| node.policy.id).collect();
     let free = (1..).map(NodeId).find(|id| !taken.contains(id)).unwrap_or_default();
-    let mut seen = BTreeSet::new();
+    let mut seen: BTreeMap<NodeId, String> = BTreeMap::new();
     for (i, node) in nodes.iter_mut().enumerate() {
-        if !seen.insert(node.policy.id) {
-            let message = format!("two nodes have the id {}", node.policy.id);
+        if let Some(first) = seen.insert(node.policy.id, node.policy.name.clone()) {
+            let message = format!("node `{first}` already has the id {}", node.policy.id);
             let help = format!("write `id = {free}`, if no node ever had it");
             context.error_at(&format!("nodes[{i}].id"), message, help);
             node.policy.id = context.stand_in();
@@ -239,6 +240,21 @@ fn addresses_differ(context: &mut Context, nodes: &[NodeEntry]) {
         if let Some(first) = taken.insert(&node.address, &node.policy.name) {
             let message = format!("node `{first}` already has the address `{}`", node.address);
             context.error_at(&format!("nodes[{i}].address"), message, "each node has its own");
+        }
+    }
+}
+
+/// Two nodes at one address would be one node, heard twice.
+fn reached_addresses_differ(context: &mut Context, nodes: &[NodeEntry], spans: &[ReachSpans]) {
+    for (node, spans) in nodes.iter().zip(spans) {
+        let at = |other: &NodeEntry| node.reach.get(&other.policy.name).unwrap_or(&other.address).clone();
+        for (name, span) in spans {
+            let Some(reached) = node.reach.get(name) else { continue };
+            let twin = nodes.iter().find(|other| other.policy.name != *name && at(other) == *reached);
+            if let Some(twin) = twin {
+                let message = format!("node `{}` already has the address `{reached}`", twin.policy.name);
+                context.error(Some(span.clone()), "node.reach", message, "each node has its own");
+            }
         }
     }
 }

@@ -103,7 +103,7 @@ fn gateways_name_their_own_node_instance_and_interface() {
     after(
         |p| p.gateways[1].instance = p.gateways[0].instance.clone(),
         &[
-            "error: gateways[1].instance: another gateway already has instance `i-0f1e2d3c4b5a69788` (each has its own)",
+            "error: gateways[1].instance: gateway `strongswan-1` already has instance `i-0f1e2d3c4b5a69788` (each has its own)",
         ],
     );
     after(
@@ -119,7 +119,7 @@ fn gateways_name_their_own_node_instance_and_interface() {
             p.paths[1].target = Target::Interface("eni-23fbd87a".into());
         },
         &[
-            "error: gateways[1].interface: another gateway already has interface `eni-23fbd87a` (each has its own)",
+            "error: gateways[1].interface: gateway `strongswan-1` already has interface `eni-23fbd87a` (each has its own)",
             "error: routes[0].paths[1]: paths `tunnel-1` and `tunnel-2` of route `private-1` point at the same \
            `eni-23fbd87a` (a route that moves between them would not move: leave one out)",
             "error: routes[1].paths[1]: paths `tunnel-2` and `tunnel-1` of route `private-2` point at the same \
@@ -135,7 +135,7 @@ fn gateways_name_their_own_node_instance_and_interface() {
     let mut policy = reference();
     policy.gateways[1].node = NodeId(1);
     let found = problems(&policy);
-    let expected = "error: gateways[1].node: another gateway already has node `strongswan-1` \
+    let expected = "error: gateways[1].node: gateway `strongswan-1` already has node `strongswan-1` \
                     (a node speaks for the one gateway it runs on)";
     assert!(found.iter().any(|problem| problem == expected), "{found:#?}");
 }
@@ -184,7 +184,9 @@ fn routes_name_their_table_destination_and_paths() {
     );
     after(
         |p| p.routes[0].paths.clear(),
-        &["error: routes[0].paths: route `private-1` has no paths (name its paths, best first)"],
+        &[
+            "error: routes[0].paths: route `private-1` has no paths (name its paths, best first, as in `paths = [\"tunnel-1\", \"tunnel-2\"]`)",
+        ],
     );
     after(
         |p| p.routes[0].paths.truncate(1),
@@ -213,7 +215,7 @@ fn routes_name_known_paths_once() {
     );
     after(
         |p| p.routes[1].table = p.routes[0].table.clone(),
-        &["error: routes[1].destination: another route already keeps `10.10.0.0/16` in `rtb-468f5222` \
+        &["error: routes[1].destination: route `private-1` already keeps `10.10.0.0/16` in `rtb-468f5222` \
            (two routes can't own one entry of a table: leave one out)"],
     );
 }

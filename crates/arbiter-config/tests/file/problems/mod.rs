@@ -2,6 +2,7 @@
 //!
 //! `base.toml` is a file without problems; each case replaces one passage of it.
 
+mod bad_days;
 mod format;
 mod nodes;
 mod numbers;

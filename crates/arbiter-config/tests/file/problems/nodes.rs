@@ -8,7 +8,7 @@ fn nodes() {
         "id = 2\n",
         "id = 1\n",
         r#"
-f:12:6: error: node.id: two nodes have the id 1
+f:12:6: error: node.id: node `gw-1` already has the id 1
     12 | id = 1
        |      ^
   help: write `id = 2`, if no node ever had it

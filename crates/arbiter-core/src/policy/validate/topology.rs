@@ -13,14 +13,14 @@ pub(super) fn check(policy: &Policy, findings: &mut Findings) {
         check_path(policy, &gateways, i, path, findings);
     }
     let paths: BTreeMap<&PathId, &Path> = policy.paths.iter().map(|path| (&path.id, path)).collect();
-    let mut destinations = BTreeSet::new();
+    let mut destinations = BTreeMap::new();
     for (i, route) in policy.routes.iter().enumerate() {
-        check_route(i, route, findings);
+        check_route(&paths, i, route, findings);
         check_paths_of_route(&paths, i, route, findings);
-        if !destinations.insert((&route.table, &route.destination)) {
+        if let Some(first) = destinations.insert((&route.table, &route.destination), &route.id) {
             findings.error(
                 format!("routes[{i}].destination"),
-                format!("another route already keeps `{}` in `{}`", route.destination, route.table),
+                format!("route `{first}` already keeps `{}` in `{}`", route.destination, route.table),
                 "two routes can't own one entry of a table: leave one out",
             );
         }
@@ -29,34 +29,23 @@ pub(super) fn check(policy: &Policy, findings: &mut Findings) {
 }
 
 fn gateways(policy: &Policy, findings: &mut Findings) {
-    let (mut nodes, mut instances, mut interfaces) = (BTreeSet::new(), BTreeSet::new(), BTreeSet::new());
+    let (mut nodes, mut instances, mut interfaces) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
     for (i, gateway) in policy.gateways.iter().enumerate() {
         let place = |field: &str| format!("gateways[{i}].{field}");
         provider_id(findings, &place("instance"), "an instance", gateway.instance.as_str(), &["i-"]);
         provider_id(findings, &place("interface"), "a network interface", &gateway.interface, &["eni-"]);
         known_node(policy, findings, &place("node"), gateway.node);
-        let again = |what: &str| format!("another gateway already has {what}");
-        if !nodes.insert(gateway.node) {
-            let name = policy.node_name(gateway.node);
-            findings.error(
-                place("node"),
-                again(&format!("node `{name}`")),
-                "a node speaks for the one gateway it runs on",
-            );
+        if let Some(first) = nodes.insert(gateway.node, &gateway.id) {
+            let message = format!("gateway `{first}` already has node `{}`", policy.node_name(gateway.node));
+            findings.error(place("node"), message, "a node speaks for the one gateway it runs on");
         }
-        if !instances.insert(&gateway.instance) {
-            findings.error(
-                place("instance"),
-                again(&format!("instance `{}`", gateway.instance)),
-                "each has its own",
-            );
+        if let Some(first) = instances.insert(&gateway.instance, &gateway.id) {
+            let message = format!("gateway `{first}` already has instance `{}`", gateway.instance);
+            findings.error(place("instance"), message, "each has its own");
         }
-        if !interfaces.insert(&gateway.interface) {
-            findings.error(
-                place("interface"),
-                again(&format!("interface `{}`", gateway.interface)),
-                "each has its own",
-            );
+        if let Some(first) = interfaces.insert(&gateway.interface, &gateway.id) {
+            let message = format!("gateway `{first}` already has interface `{}`", gateway.interface);
+            findings.error(place("interface"), message, "each has its own");
         }
         if let Some(node) = policy.node(gateway.node).filter(|node| node.zone != gateway.zone) {
             findings.error(
@@ -126,7 +115,7 @@ fn check_path(
     }
 }
 
-fn check_route(i: usize, route: &Route, findings: &mut Findings) {
+fn check_route(paths: &BTreeMap<&PathId, &Path>, i: usize, route: &Route, findings: &mut Findings) {
     provider_id(findings, &format!("routes[{i}].table"), "a route table", &route.table, &["rtb-"]);
     if let Err(bad) = cidr::check(&route.destination) {
         findings.error(format!("routes[{i}].destination"), bad.message, bad.help);
@@ -134,7 +123,9 @@ fn check_route(i: usize, route: &Route, findings: &mut Findings) {
     let place = format!("routes[{i}].paths");
     match route.paths.len() {
         0 => {
-            findings.error(place, format!("route `{}` has no paths", route.id), "name its paths, best first")
+            let known: Vec<_> = paths.keys().take(2).map(|id| format!("\"{id}\"")).collect();
+            let help = format!("name its paths, best first, as in `paths = [{}]`", known.join(", "));
+            findings.error(place, format!("route `{}` has no paths", route.id), help);
         }
         1 => findings.warning(
             place,
