@@ -1,6 +1,7 @@
 //! What a node is told: its own part, Raft's times, and the policy that seeds the cluster.
 
 use crate::ConfigProblem;
+use arbiter_core::command::Mode;
 use arbiter_core::ids::NodeId;
 use arbiter_core::policy::Policy;
 use std::collections::BTreeMap;
@@ -25,6 +26,15 @@ pub struct Config {
     pub raft: RaftTiming,
     /// The policy that seeds the cluster at its first start; later the log's own counts.
     pub policy: Policy,
+    /// What else seeds it.
+    pub seed: Seed,
+}
+
+/// What a cluster begins with, besides its policy. It counts at the first start only.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Seed {
+    /// The mode that a new cluster begins in. Once it is formed, `arbiterctl mode` changes it, and this key is not read.
+    pub mode: Mode,
 }
 
 /// What concerns this node alone.

@@ -18,7 +18,7 @@ mod reader;
 mod render;
 mod sections;
 
-pub use config::{Config, Ec2Config, Loaded, LocalConfig, LogConfig, LogFormat, RaftTiming};
+pub use config::{Config, Ec2Config, Loaded, LocalConfig, LogConfig, LogFormat, RaftTiming, Seed};
 pub use duration::{NotADuration, duration_ms};
 pub use keys::{SectionKeys, accepted_keys};
 pub use problem::{ConfigProblem, LoadError, Position, Refused};
@@ -61,7 +61,10 @@ pub fn parse(path: &Path, text: &str, node_name: &str) -> Result<Loaded, Refused
     let Some(local) = local else {
         return Err(Refused::default());
     };
-    Ok(Loaded { config: Config { local, raft: document.raft, policy: document.policy }, warnings })
+    Ok(Loaded {
+        config: Config { local, raft: document.raft, policy: document.policy, seed: document.seed },
+        warnings,
+    })
 }
 
 /// Reads only the policy of a file, for `policy apply`: nodes need no addresses there.

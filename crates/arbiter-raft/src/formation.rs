@@ -218,6 +218,7 @@ async fn commit_founding_record(node: &Inner, founders: &BTreeMap<NodeId, Incarn
         cluster_id,
         policy: Box::new(node.settings.seed_policy.clone()),
         members: founders.iter().map(|(id, disk)| (*id, *disk)).collect(),
+        mode: node.settings.seed_mode,
     };
     let proposal = Proposal { wall_ms: (node.wall_ms)(), command };
     match propose_on(&node.raft, &node.proposals, proposal, QUESTION_TIMEOUT).await {

@@ -2,6 +2,7 @@
 
 use crate::network::Wire;
 use crate::store::Store;
+use arbiter_core::command::Mode;
 use arbiter_core::ids::NodeId;
 use arbiter_core::policy::Policy;
 use arbiter_core::time::UnixMs;
@@ -76,6 +77,8 @@ pub struct Settings {
     pub members: Vec<MemberSettings>,
     /// The policy that a new cluster starts with.
     pub seed_policy: Policy,
+    /// The mode that a new cluster starts in.
+    pub seed_mode: Mode,
     /// Raft's clock.
     pub timings: Timings,
     /// How long the log may grow.

@@ -4,7 +4,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a helper that fails fails its test")]
 
-use arbiter_core::command::{Command, Proposal};
+use arbiter_core::command::{Command, Mode, Proposal};
 use arbiter_core::ids::{Incarnation, NodeId};
 use arbiter_core::policy::Policy;
 use arbiter_core::time::UnixMs;
@@ -50,6 +50,7 @@ fn settings(node: u64, size: u64) -> Settings {
         data_dir: PathBuf::new(),
         members: (1..=size).map(member).collect(),
         seed_policy: Policy::default(),
+        seed_mode: Mode::Act,
         timings: Timings {
             heartbeat_interval_ms: 50,
             election_timeout_min_ms: 200,

@@ -6,7 +6,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a helper that fails fails its test")]
 
-use arbiter_core::command::{Command, Proposal};
+use arbiter_core::command::{Command, Mode, Proposal};
 use arbiter_core::ids::{Incarnation, NodeId};
 use arbiter_core::policy::Policy;
 use arbiter_core::time::UnixMs;
@@ -81,6 +81,7 @@ fn alone(folder: &Path) -> Settings {
             address: "127.0.0.1:1".to_owned(),
         }],
         seed_policy: Policy::default(),
+        seed_mode: Mode::Act,
         timings: Timings::default(),
         bounds: LogBounds { snapshot_every: 20, keep: 5 },
         elections: true,

@@ -72,7 +72,7 @@ pub struct Node {
 /// # Errors
 /// What keeps it from starting, with what to do.
 pub async fn build(config: Config) -> anyhow::Result<Node> {
-    let Config { local, raft: timing, policy } = config;
+    let Config { local, raft: timing, policy, seed } = config;
     // The port first: a second process on this node must fail before it touches the data folder.
     let listener = TcpListener::bind(local.listen).await.with_context(|| {
         format!("{} can't be listened on: is arbiterd running already? (`ss -ltnp`)", local.listen)
@@ -83,7 +83,7 @@ pub async fn build(config: Config) -> anyhow::Result<Node> {
     warn_of_icmp(&policy);
     let ec2 = Arc::new(connect_ec2(&local).await?);
     tokio::spawn(preflight(Arc::clone(&ec2), policy.clone()));
-    let raft = RaftNode::open(raft_settings(&local, &timing, &policy)).await?;
+    let raft = RaftNode::open(raft_settings(&local, &timing, &policy, seed)).await?;
     let lease_ms = timing.election_timeout_max_ms;
     tokio::spawn(say_when_ready(raft.clone(), lease_ms));
     let file = Arc::new(PolicyFile::new(policy));
@@ -190,6 +190,7 @@ fn raft_settings(
     local: &LocalConfig,
     timing: &arbiter_config::RaftTiming,
     policy: &Policy,
+    seed: arbiter_config::Seed,
 ) -> arbiter_raft::Settings {
     let address = |id: NodeId| {
         if id == local.id { local.address.clone() } else { local.peers.get(&id).cloned().unwrap_or_default() }
@@ -205,6 +206,7 @@ fn raft_settings(
         data_dir: local.data_dir.clone(),
         members: policy.nodes.iter().map(member).collect(),
         seed_policy: policy.clone(),
+        seed_mode: seed.mode,
         timings: arbiter_raft::Timings {
             heartbeat_interval_ms: timing.heartbeat_interval_ms,
             election_timeout_min_ms: timing.election_timeout_min_ms,

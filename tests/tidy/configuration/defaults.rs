@@ -39,6 +39,7 @@ impl Defaults {
             ("[raft]", "heartbeat_interval", ms(raft.heartbeat_interval_ms)),
             ("[raft]", "election_timeout_min", ms(raft.election_timeout_min_ms)),
             ("[raft]", "election_timeout_max", ms(raft.election_timeout_max_ms)),
+            ("[cluster]", "mode", format!("{:?}", config.seed.mode).to_lowercase()),
             ("[[node]]", "data_dir", local.data_dir.display().to_string()),
             ("[log]", "format", format!("{:?}", local.log.format).to_lowercase()),
             ("[log]", "filter", local.log.filter),

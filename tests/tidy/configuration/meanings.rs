@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 
 /// The sources whose types the sections become.
 const SOURCES: &[&str] = &[
+    "crates/arbiter-core/src/command/mod.rs",
     "crates/arbiter-core/src/policy/mod.rs",
     "crates/arbiter-core/src/policy/timing.rs",
     "crates/arbiter-config/src/config.rs",
@@ -31,6 +32,7 @@ const TYPES: &[(&str, &[&str])] = &[
 const ALIASES: &[(&str, &str, &str)] = &[
     ("", "version", "FORMAT_VERSION"),
     ("[cluster]", "name", "Policy.cluster"),
+    ("[cluster]", "mode", "Seed.mode"),
     ("[[node]]", "reach", "LocalConfig.peers"),
     ("[[gateway]]", "name", "Gateway.id"),
     ("[[path]]", "name", "Path.id"),
@@ -45,6 +47,7 @@ const ALIASES: &[(&str, &str, &str)] = &[
 
 /// Keys that are one of a few words, and the type whose variants these are.
 const WORDS: &[(&str, &str, &str)] = &[
+    ("[cluster]", "mode", "Mode"),
     ("[[route]]", "drift", "DriftAction"),
     ("[[probe]]", "kind", "ProbeKind"),
     ("[[probe]]", "role", "ProbeRole"),

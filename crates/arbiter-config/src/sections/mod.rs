@@ -9,8 +9,9 @@ mod timing;
 
 pub(crate) use timing::{remediation_counts, remediation_durations, timing_counts, timing_durations};
 
-use crate::config::{Ec2Config, LogConfig, RaftTiming};
+use crate::config::{Ec2Config, LogConfig, RaftTiming, Seed};
 use crate::reader::{Context, Raw, Table};
+use arbiter_core::command::Mode;
 use arbiter_core::policy::Policy;
 use nodes::{Names, NodeEntry};
 use toml::de::DeTable;
@@ -46,6 +47,7 @@ pub(crate) enum Use {
 pub(crate) struct Document {
     pub(crate) policy: Policy,
     pub(crate) raft: RaftTiming,
+    pub(crate) seed: Seed,
     log: LogConfig,
     ec2: Ec2Config,
     nodes: Vec<NodeEntry>,
@@ -69,7 +71,8 @@ impl Document {
         let raw = Raw { table: Some(root.get_ref()), span: None };
         let mut root = Table::open(context, raw, "", "", SECTIONS);
         version(&mut root);
-        let mut policy = Policy { cluster: cluster(&mut root), ..Policy::default() };
+        let (cluster, seed) = cluster(&mut root);
+        let mut policy = Policy { cluster, ..Policy::default() };
         let nodes = nodes::read(&mut root, purpose);
         policy.nodes = nodes.iter().map(|entry| entry.policy.clone()).collect();
         let names = Names::of(&policy.nodes);
@@ -81,7 +84,7 @@ impl Document {
         policy.remediation = timing::remediation(&mut root);
         let raft = raft::read(&mut root);
         let (log, ec2) = (local::log(&mut root), local::ec2(&mut root));
-        Some(Self { policy, raft, log, ec2, nodes })
+        Some(Self { policy, raft, seed, log, ec2, nodes })
     }
 }
 
@@ -101,7 +104,7 @@ fn version(root: &mut Table<'_, '_>) {
     }
 }
 
-fn cluster(root: &mut Table<'_, '_>) -> String {
+fn cluster(root: &mut Table<'_, '_>) -> (String, Seed) {
     let raw = root.table("cluster", "cluster");
     if root.value("cluster", "cluster").is_none() {
         root.error(
@@ -109,12 +112,14 @@ fn cluster(root: &mut Table<'_, '_>) -> String {
             "the section `[cluster]` is missing",
             "add `[cluster]`, and below it `name = \"vpn\"`",
         );
-        return String::new();
+        return Default::default();
     }
     if raw.table.is_none() {
-        return String::new();
+        return Default::default();
     }
     // Core calls the name itself `cluster`.
-    let mut table = Table::open(root.context, raw, "cluster", "", &["name"]);
-    table.required_text("name", "cluster", "\"vpn\"")
+    let mut table = Table::open(root.context, raw, "cluster", "", &["name", "mode"]);
+    let name = table.required_text("name", "cluster", "\"vpn\"");
+    let modes = [("act", Mode::Act), ("observe", Mode::Observe)];
+    (name, Seed { mode: table.choice("mode", "mode", &modes).unwrap_or_default() })
 }

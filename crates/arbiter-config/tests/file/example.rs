@@ -1,7 +1,8 @@
 //! `cluster.example.toml` is what it says: valid for each of its nodes, without a warning, at the defaults.
 
 use crate::policies;
-use arbiter_config::{Config, LogFormat, RaftTiming, load};
+use arbiter_config::{Config, LogFormat, RaftTiming, Seed, load};
+use arbiter_core::command::Mode;
 use arbiter_core::ids::NodeId;
 use arbiter_core::policy::{Remediation, Timing};
 use std::collections::BTreeMap;
@@ -40,6 +41,7 @@ fn what_it_calls_defaults_are_the_defaults() {
     assert_eq!(config.policy.timing, Timing::default());
     assert_eq!(config.policy.remediation, Remediation::default());
     assert_eq!(config.raft, RaftTiming::default());
+    assert_eq!(config.seed, Seed::default());
 }
 
 /// One probe spells all its numbers out, the others leave them to the defaults: they must come out equal.
@@ -106,6 +108,22 @@ fn every_key_is_in_the_example() {
         let key = line.split(" = ").next().unwrap_or_default();
         assert!(text.contains(&format!("\n{key} = ")), "{key} is not explained");
     }
+}
+
+#[test]
+fn a_new_cluster_can_be_told_to_observe_and_to_nothing_else() {
+    let text = std::fs::read_to_string(EXAMPLE).expect("the example");
+    let with = |mode: &str| text.replace("mode = \"act\"", &format!("mode = \"{mode}\""));
+    let read = |text: &str| arbiter_config::parse(Path::new(EXAMPLE), text, "witness");
+    assert_eq!(read(&with("observe")).unwrap().config.seed, Seed { mode: Mode::Observe });
+    let refused = read(&with("watch")).unwrap_err().to_string();
+    assert!(refused.contains("mode") && refused.contains("observe"), "{refused}");
+    let (policy, _) = arbiter_config::parse_policy(Path::new(EXAMPLE), &with("observe")).unwrap();
+    assert_eq!(
+        policy,
+        policies::reference(),
+        "it is no part of the policy: a later `policy apply` leaves it"
+    );
 }
 
 #[test]

@@ -56,6 +56,9 @@ pub enum Command {
         policy: Box<Policy>,
         /// The founding members' disks.
         members: Vec<(NodeId, Incarnation)>,
+        /// The mode that it begins in: a cluster that shall only look must not act for a moment first.
+        #[serde(default)]
+        mode: Mode,
     },
     /// An operator admits a node's new disk after the old one was lost.
     Readmit {

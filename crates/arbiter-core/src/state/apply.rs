@@ -1,7 +1,7 @@
 //! `apply`: one committed entry at a time. Deterministic and total: it never fails, it refuses.
 
 use super::{ClusterState, Event, Member, Office, Pause};
-use crate::command::{Applied, Command, EntryId, Proposal, Refusal, Stamp};
+use crate::command::{Applied, Command, EntryId, Mode, Proposal, Refusal, Stamp};
 use crate::ids::{ClusterId, Incarnation, LogIndex, NodeId};
 use crate::policy::Policy;
 use crate::time::UnixMs;
@@ -27,8 +27,10 @@ impl ClusterState {
     fn dispatch(&mut self, at: EntryId, proposal: &Proposal) -> Answer {
         let wall_ms = proposal.wall_ms;
         match &proposal.command {
-            Command::Form { cluster_id, policy, members } => {
-                self.form(at, wall_ms, cluster_id, policy, members)
+            Command::Form { cluster_id, policy, members, mode } => {
+                self.form(cluster_id, policy, members, *mode)?;
+                self.remember(at, wall_ms, Event::Formed { cluster_id: cluster_id.clone() });
+                Ok(Applied::Accepted)
             }
             _ if self.cluster_id.is_none() => Err(Refusal::NotFormed),
             Command::Admit { node, incarnation } => self.admit(at, wall_ms, *node, *incarnation),
@@ -79,12 +81,11 @@ impl ClusterState {
 
     fn form(
         &mut self,
-        at: EntryId,
-        wall_ms: UnixMs,
         cluster_id: &ClusterId,
         policy: &Policy,
         members: &[(NodeId, Incarnation)],
-    ) -> Answer {
+        mode: Mode,
+    ) -> Result<(), Refusal> {
         if let Some(formed) = &self.cluster_id {
             return Err(Refusal::AlreadyFormed(formed.clone()));
         }
@@ -96,8 +97,8 @@ impl ClusterState {
             |(node, incarnation): &(NodeId, Incarnation)| (*node, Member { incarnation: Some(*incarnation) });
         self.members = members.iter().map(member).collect();
         self.formed_at = self.log_now();
-        self.remember(at, wall_ms, Event::Formed { cluster_id: cluster_id.clone() });
-        Ok(Applied::Accepted)
+        self.overrides.mode = mode;
+        Ok(())
     }
 
     /// A disk is admitted only if none is recorded for its node: one that was wiped could un-promise a vote.

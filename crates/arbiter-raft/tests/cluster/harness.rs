@@ -1,6 +1,6 @@
 //! Nodes in one process, each with its own folder and gRPC server on loopback.
 
-use arbiter_core::command::{Applied, Command, EntryId, Proposal};
+use arbiter_core::command::{Applied, Command, EntryId, Mode, Proposal};
 use arbiter_core::ids::{Incarnation, NodeId};
 use arbiter_core::policy::Policy;
 use arbiter_core::state::ClusterState;
@@ -143,6 +143,7 @@ impl Cluster {
             data_dir: self.data_dir(id),
             members: self.addresses.iter().map(member).collect(),
             seed_policy: Policy { cluster: "test".to_owned(), ..Policy::default() },
+            seed_mode: Mode::Act,
             // Slow enough for a machine that compiles at the same time.
             timings: Timings {
                 heartbeat_interval_ms: 150,

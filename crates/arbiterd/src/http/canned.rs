@@ -2,7 +2,7 @@
 
 use arbiter_control::consensus::{Role, View};
 use arbiter_control::{Look, Stage, Stages, Tally};
-use arbiter_core::command::{Action, Applied, Cause, Command, EntryId, Outcome, Proposal, Stamp};
+use arbiter_core::command::{Action, Applied, Cause, Command, EntryId, Mode, Outcome, Proposal, Stamp};
 use arbiter_core::evidence::{
     Evidence, InstanceFacts, InstanceState, NodeFacts, ProbeFact, RouteFacts, Verdict,
 };
@@ -41,6 +41,7 @@ fn state(policy: &Policy) -> ClusterState {
         cluster_id: ClusterId::from("c-1"),
         policy: Box::new(policy.clone()),
         members: policy.nodes.iter().map(|node| (node.id, Incarnation(node.id.0))).collect(),
+        mode: Mode::Act,
     });
     apply(Command::BeginEpoch { node: WITNESS });
     let stamp = Stamp { epoch: Epoch(2), elapsed_ms: 60_000 };

@@ -18,7 +18,7 @@ pub use prober::WorldProber;
 pub use provider::{CALL_MS, CallFate, Called, Cloud, LOOK_MS};
 
 use arbiter_control::{Answer, AskError, Control, Look, Parts, Settings, start};
-use arbiter_core::command::{Action, Cause, Command, Operation, Outcome};
+use arbiter_core::command::{Action, Cause, Command, Mode, Operation, Outcome};
 use arbiter_core::evidence::Verdict;
 use arbiter_core::ids::{ClusterId, Epoch, Incarnation, IntentId, NodeId, Resource};
 use arbiter_core::policy::Policy;
@@ -67,6 +67,7 @@ impl World {
             cluster_id: ClusterId("c-1".to_owned()),
             policy: Box::new(policy),
             members: ALL.iter().map(|id| (*id, Incarnation(id.0))).collect(),
+            mode: Mode::Act,
         });
         ALL.into_iter().for_each(|id| world.start(id));
         world

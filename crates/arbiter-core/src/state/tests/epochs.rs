@@ -1,5 +1,5 @@
 use super::failing_over;
-use crate::command::{Applied, Cause, Command, EntryId, Proposal, Refusal, Stamp};
+use crate::command::{Applied, Cause, Command, EntryId, Mode, Proposal, Refusal, Stamp};
 use crate::evidence::Evidence;
 use crate::fixture::{Cluster, eni, policy, set};
 use crate::ids::{Epoch, LogIndex, NodeId, Term};
@@ -137,13 +137,35 @@ fn a_new_cluster_waits_before_its_first_mutation() {
 }
 
 #[test]
+fn a_cluster_that_is_formed_observing_acts_only_when_it_is_told_to() {
+    proves("intent.paused-or-observing");
+    let policy = policy();
+    let mut cluster = Cluster::new_in(&policy, Mode::Observe);
+    let evidence = Evidence::healthy(&policy).tunnel_down(1, 500);
+    cluster.after(policy.timing.takeover_wait_ms() + 1);
+    let refused = cluster.intends(set(1, Some(eni(1)), 2), Cause::Failover, &evidence);
+    assert_eq!(refused, Err(Refusal::Observing));
+    assert_eq!(Cluster::new(&policy).state.overrides.mode, Mode::Act, "unless the file says so, it acts");
+}
+
+#[test]
+fn an_old_first_entry_that_names_no_mode_begins_to_act() {
+    let form =
+        Command::Form { cluster_id: "c-1".into(), policy: Box::default(), members: vec![], mode: Mode::Act };
+    let mut stored = serde_json::to_value(&form).unwrap();
+    assert!(stored["form"].as_object_mut().unwrap().remove("mode").is_some());
+    assert_eq!(serde_json::from_value::<Command>(stored).unwrap(), form);
+}
+
+#[test]
 fn a_cluster_is_formed_once_and_nothing_is_applied_before() {
     proves("epoch.begins-on-every-leadership");
     let mut cluster = Cluster::empty();
     let early = cluster.apply(Command::BeginEpoch { node: NodeId(3) });
     assert_eq!(early, Applied::Refused(Refusal::NotFormed));
     let mut cluster = Cluster::reference();
-    let form = Command::Form { cluster_id: "c-2".into(), policy: Box::default(), members: vec![] };
+    let form =
+        Command::Form { cluster_id: "c-2".into(), policy: Box::default(), members: vec![], mode: Mode::Act };
     assert_eq!(cluster.apply(form), Applied::Refused(Refusal::AlreadyFormed("c-1".into())));
     assert_eq!(cluster.state.applied_index(), LogIndex(cluster.at.index.0), "what is refused is applied too");
     assert_eq!(cluster.state.formed_at, LogMs(0));

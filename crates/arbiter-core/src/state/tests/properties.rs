@@ -1,7 +1,8 @@
 //! `apply` is total and deterministic, and a snapshot at any point changes nothing.
 
 use crate::command::{
-    Action, Applied, Command, EntryId, Intent, IntentBatch, Note, Operation, Proposal, SlotEnding, Stamp,
+    Action, Applied, Command, EntryId, Intent, IntentBatch, Mode, Note, Operation, Proposal, SlotEnding,
+    Stamp,
 };
 use crate::evidence::Evidence;
 use crate::fixture::{Cluster, Dice, dice, eni, gateway, instance, policy, route, set, start, stop, tunnel};
@@ -52,7 +53,12 @@ fn any_command(dice: &mut Dice, state: &ClusterState) -> Command {
                 incarnation: Incarnation(dice.pick(&[1, 101])),
             },
             2 => Command::Readmit { node: NodeId(1), incarnation: None, by: "ops".into() },
-            _ => Command::Form { cluster_id: "c-2".into(), policy: Box::default(), members: vec![] },
+            _ => Command::Form {
+                cluster_id: "c-2".into(),
+                policy: Box::default(),
+                members: vec![],
+                mode: Mode::Act,
+            },
         },
         _ => {
             let request = format!("{}", dice.below(500));

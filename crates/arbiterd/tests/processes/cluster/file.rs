@@ -48,11 +48,13 @@ pub struct Plan {
     pub unknown_grace: &'static str,
     /// Whether the nodes serve status pages.
     pub status_ports: bool,
+    /// The mode that the cluster is formed in.
+    pub mode: &'static str,
 }
 
 impl Default for Plan {
     fn default() -> Self {
-        Self { order: [WITNESS, ONE, TWO], unknown_grace: "60s", status_ports: false }
+        Self { order: [WITNESS, ONE, TWO], unknown_grace: "60s", status_ports: false, mode: "act" }
     }
 }
 
@@ -88,7 +90,7 @@ pub fn node_addresses() -> [SocketAddr; 3] {
 
 /// The file that all nodes are started with.
 pub fn cluster_toml(plan: &Plan, addresses: &Addresses) -> String {
-    let mut text = format!("version = 1\ncluster.name = \"test\"\n{TIMES}");
+    let mut text = format!("version = 1\ncluster.name = \"test\"\ncluster.mode = \"{}\"\n{TIMES}", plan.mode);
     text += &format!("unknown_grace = \"{}\"\n", plan.unknown_grace);
     for member in plan.order {
         text += &format!(
