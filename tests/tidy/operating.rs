@@ -1,7 +1,7 @@
 //! `docs/operating.md` has a row for every alarm, in the health model's own words.
 
 use crate::repository;
-use arbiter_core::health::{Code, Urgency};
+use arbiter_core::health::Code;
 use std::collections::BTreeMap;
 
 const PAGE: &str = "docs/operating.md";
@@ -20,12 +20,7 @@ fn rows(page: &str) -> BTreeMap<String, Vec<String>> {
 
 /// Code, urgency and title of every alarm that there is.
 fn alarms() -> Vec<(&'static str, &'static str, &'static str)> {
-    let urgency = |code: &Code| match code.urgency() {
-        Urgency::Info => "info",
-        Urgency::Warning => "warning",
-        Urgency::Critical => "critical",
-    };
-    Code::ALL.iter().map(|code| (code.name(), urgency(code), code.title())).collect()
+    Code::ALL.iter().map(|code| (code.name(), code.urgency().name(), code.title())).collect()
 }
 
 fn findings(page: &str, alarms: &[(&str, &str, &str)]) -> Vec<String> {

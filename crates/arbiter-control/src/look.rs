@@ -3,9 +3,9 @@
 use crate::arbiter::Arbiter;
 use crate::consensus::{Role, View};
 use crate::hands::{Stages, Tally};
-use crate::provider::{ProviderError, ProviderErrorKind};
+use crate::provider::ProviderError;
 use arbiter_core::evidence::{Evidence, Verdict};
-use arbiter_core::health::{Alarm, Code};
+use arbiter_core::health::{self, Alarm, Code};
 use arbiter_core::ids::{Epoch, NodeId};
 use arbiter_core::plan::Plan;
 use arbiter_core::report::Report;
@@ -74,7 +74,7 @@ impl Arbiter {
             plan,
         };
         look.alarms.extend(node_alarms(&look, self.settings.lease_ms));
-        look.alarms.sort_by(|a, b| (b.code.urgency(), a).cmp(&(a.code.urgency(), b)));
+        health::sort(&mut look.alarms);
         look
     }
 }
@@ -91,13 +91,7 @@ fn node_alarms(look: &Look, lease_ms: u64) -> Vec<Alarm> {
         alarms.push(Alarm::new(Code::NoLeader, &policy.cluster, format!("as {} sees it", name(look.me))));
     }
     if let Some(error) = &look.provider_error {
-        let code = match error.kind {
-            ProviderErrorKind::Unreachable => Code::ProviderUnreachable,
-            ProviderErrorKind::Throttled => Code::ProviderThrottled,
-            ProviderErrorKind::Denied | ProviderErrorKind::NoCredentials => Code::ProviderDenied,
-            ProviderErrorKind::Rejected => Code::ProviderLacks,
-        };
-        alarms.push(Alarm::new(code, name(look.me), error.to_string()));
+        alarms.push(Alarm::new(error.kind.code(), name(look.me), error.to_string()));
     }
     for problem in &look.provider_problems {
         alarms.push(Alarm::new(Code::ProviderLacks, name(look.me), problem.to_string()));

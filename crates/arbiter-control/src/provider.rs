@@ -2,6 +2,7 @@
 
 use arbiter_core::command::{Action, Outcome};
 use arbiter_core::evidence::InstanceState;
+use arbiter_core::health::Code;
 use arbiter_core::ids::{ClusterId, GatewayId, IntentId, RouteId};
 use arbiter_core::policy::{Policy, Target};
 use async_trait::async_trait;
@@ -69,6 +70,18 @@ pub enum ProviderErrorKind {
     NoCredentials,
     /// A named route table, instance or interface does not exist, or anything else it said.
     Rejected,
+}
+
+impl ProviderErrorKind {
+    /// What it means for the health of the cluster.
+    pub const fn code(self) -> Code {
+        match self {
+            Self::Unreachable => Code::ProviderUnreachable,
+            Self::Throttled => Code::ProviderThrottled,
+            Self::Denied | Self::NoCredentials => Code::ProviderDenied,
+            Self::Rejected => Code::ProviderLacks,
+        }
+    }
 }
 
 /// A failed look, with the provider's own code and words.

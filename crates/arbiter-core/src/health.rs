@@ -15,6 +15,26 @@ pub enum Urgency {
     Critical,
 }
 
+impl Urgency {
+    /// All, the least urgent first.
+    pub const ALL: [Self; 3] = [Self::Info, Self::Warning, Self::Critical];
+
+    /// The stable name.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Info => "info",
+            Self::Warning => "warning",
+            Self::Critical => "critical",
+        }
+    }
+}
+
+impl fmt::Display for Urgency {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
 macro_rules! codes {
     ($($(#[$doc:meta])* $variant:ident = $name:literal, $urgency:ident, $title:literal, $remedy:literal;)*) => {
         /// What can be wrong.
@@ -114,6 +134,46 @@ codes! {
         "run chrony or the Amazon Time Sync Service; decisions don't depend on it, people do";
     PolicyDiffers = "policy-differs", Warning, "a node's file differs from the replicated policy",
         "apply the file with `arbiterctl policy apply`, or bring the file up to date";
+    NotPermitted = "not-permitted", Critical, "a node may not do what a failover or a remediation needs",
+        "grant the action to the role of that node; then `arbiterctl doctor`";
+    PermissionUnclear = "permission-unclear", Warning, "whether a node may do what it needs could not be tried",
+        "`arbiterctl doctor` again a little later, or read EC2's words";
+    DryRunIgnored = "dry-run-ignored", Warning, "the EC2 endpoint ignores dry runs: permissions can't be tried",
+        "nothing, if this endpoint is meant; try a switchover";
+    InstanceImpaired = "instance-impaired", Warning, "EC2's status checks call a gateway's instance impaired",
+        "see its status checks in EC2";
+    NoElasticIp = "no-elastic-ip", Warning, "a gateway has no Elastic IP: it is never stopped and started",
+        "associate an Elastic IP, or set `remediate = false` for this gateway";
+    AutoScalingMember = "auto-scaling-member", Warning,
+        "a gateway belongs to an Auto Scaling group: it is never stopped and started",
+        "take it out of the group, or set `remediate = false` for this gateway";
+    ApiPath = "api-path", Warning, "the EC2 API's address lies in a destination of ours: a failover could cut itself off",
+        "give it a way of its own, unless the nodes' subnets have other route tables: an interface endpoint for EC2 in the VPC";
+    ZoneMajority = "zone-majority", Warning, "one zone has a majority of the voters: without it all failover ends",
+        "put the nodes into three zones";
+    RttHigh = "rtt-high", Warning, "a round trip takes too much of the time that is left for it",
+        "look for the cause on the way, or lengthen the time in the policy";
+    NotExamined = "not-examined", Warning, "a node could not be examined",
+        "is arbiterd running there, in this version, and do the nodes reach each other's port?";
+}
+
+impl Code {
+    /// Whether only an examination finds it: the control loop sees all the others by itself, and sooner.
+    pub const fn is_examined(self) -> bool {
+        matches!(
+            self,
+            Self::NotPermitted
+                | Self::PermissionUnclear
+                | Self::DryRunIgnored
+                | Self::InstanceImpaired
+                | Self::NoElasticIp
+                | Self::AutoScalingMember
+                | Self::ApiPath
+                | Self::ZoneMajority
+                | Self::RttHigh
+                | Self::NotExamined
+        )
+    }
 }
 
 impl fmt::Display for Code {
@@ -131,13 +191,42 @@ pub struct Alarm {
     pub subject: String,
     /// The particulars.
     pub detail: String,
+    /// What to do, made to measure; the code's own remedy is for all others.
+    pub remedy: Option<String>,
 }
 
 impl Alarm {
     /// An alarm.
     pub fn new(code: Code, subject: impl ToString, detail: impl Into<String>) -> Self {
-        Self { code, subject: subject.to_string(), detail: detail.into() }
+        Self { code, subject: subject.to_string(), detail: detail.into(), remedy: None }
     }
+
+    /// The same with a remedy made to measure.
+    #[must_use]
+    pub fn with_remedy(self, remedy: impl Into<String>) -> Self {
+        Self { remedy: Some(remedy.into()), ..self }
+    }
+
+    /// What to do.
+    pub fn remedy(&self) -> &str {
+        self.remedy.as_deref().unwrap_or_else(|| self.code.remedy())
+    }
+}
+
+impl fmt::Display for Alarm {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { code, subject, detail, .. } = self;
+        write!(f, "{}[{code}]: {subject}: {}", code.urgency(), code.title())?;
+        if !detail.is_empty() {
+            write!(f, " ({detail})")?;
+        }
+        write!(f, "; {}", self.remedy())
+    }
+}
+
+/// The most urgent first.
+pub fn sort(alarms: &mut [Alarm]) {
+    alarms.sort_by(|a, b| (b.code.urgency(), a).cmp(&(a.code.urgency(), b)));
 }
 
 #[cfg(test)]

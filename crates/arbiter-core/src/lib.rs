@@ -7,6 +7,8 @@
 pub mod bad_days;
 pub mod check;
 pub mod command;
+pub mod destination;
+pub mod doctor;
 pub mod evidence;
 #[cfg(test)]
 pub(crate) mod fixture;

@@ -1,7 +1,7 @@
 //! What EC2's descriptions mean for the rules: pure functions from the API's types to ours.
 
-use crate::destination::Destination;
 use arbiter_control::provider::{InstanceSeen, RouteSeen};
+use arbiter_core::destination::Destination;
 use arbiter_core::evidence::InstanceState;
 use arbiter_core::policy::{Gateway, Target};
 use aws_sdk_ec2::types::{

@@ -10,15 +10,15 @@
 
 mod connect;
 mod describe;
-mod destination;
 mod facts;
 mod failure;
 mod mutate;
 pub mod pace;
-pub mod preflight;
+mod preflight;
 mod provider;
 mod settings;
 mod tagging;
+mod way;
 
 pub use connect::StartError;
 pub use provider::{Ec2, WarmUpError};

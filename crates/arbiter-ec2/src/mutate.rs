@@ -1,13 +1,13 @@
 //! Writing: one request per mutation, once, with an end, and an honest word on how it ended.
 
 use crate::connect::timeouts;
-use crate::destination::Destination;
 use crate::failure::{is_throttling, mutation_failed};
 use crate::pace::Api;
 use crate::provider::Ec2;
 use crate::tagging::{Departure, TagCall};
 use arbiter_control::provider::Call;
 use arbiter_core::command::{Action, Outcome};
+use arbiter_core::destination::Destination;
 use arbiter_core::policy::Target;
 use arbiter_core::tag::CallTag;
 use aws_sdk_ec2::config::Builder as Override;

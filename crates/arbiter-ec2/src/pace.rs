@@ -199,6 +199,20 @@ impl Pacer {
         }
     }
 
+    /// Takes the token for a call that is not urgent: only if at least half of the bucket is left for what is.
+    ///
+    /// # Errors
+    ///
+    /// When that would not be so, with the time until it is.
+    pub fn take_spare(&mut self, api: Api, now: MonoMs) -> Result<(), Paced> {
+        let Rate { capacity, per_second } = api.rate();
+        let missing = (capacity / 2 + 1).saturating_sub(self.available(api, now, 0));
+        if missing > 0 {
+            return Err(Paced { wait_ms: u64::from(missing) * 1_000 / u64::from(per_second) });
+        }
+        self.take(api, now)
+    }
+
     /// EC2 refused a call for its rate.
     pub fn refused(&mut self, api: Api, now: MonoMs) {
         if let Some(bucket) = self.buckets.get_mut(&api) {

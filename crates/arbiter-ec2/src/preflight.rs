@@ -1,36 +1,39 @@
 //! What can be found wrong before anything has failed: things that the policy names and EC2 lacks, gateways that
-//! can't forward or could not come back from a stop, permissions that are missing.
+//! can't forward or could not come back from a stop, permissions that are missing, a way to the API that a failover
+//! could cut.
 //!
 //! Nothing is changed: permissions are tried with `DryRun`, and a route's dry run names the target that the route
 //! has already, so that even an endpoint that ignores `DryRun` is left as it was.
 
-mod finding;
 mod permissions;
-
-pub use finding::{Finding, Severity};
 
 use crate::provider::Ec2;
 use arbiter_control::provider::{
     InstanceSeen, Observation, Provider, ProviderError, ProviderErrorKind, RouteSeen, Scope,
 };
 use arbiter_core::evidence::InstanceState;
+use arbiter_core::health::{Alarm, Code};
 use arbiter_core::policy::{Gateway, Policy, Route, Target};
 
 impl Ec2 {
     /// Checks everything that the policy needs of EC2. An empty answer means that all is well.
-    pub async fn preflight(&self, policy: &Policy) -> Vec<Finding> {
-        let seen = match self.observe(policy, Scope::All).await {
-            Ok(seen) => seen,
-            Err(failure) => return vec![unreadable(&failure)],
+    pub async fn preflight(&self, policy: &Policy) -> Vec<Alarm> {
+        let mut findings = match self.observe(policy, Scope::All).await {
+            Ok(seen) => {
+                let mut findings = judge(policy, &seen);
+                findings.extend(self.try_permissions(policy, &seen).await);
+                findings
+            }
+            Err(failure) => vec![unreadable(&failure)],
         };
-        let mut findings = judge(policy, &seen);
-        findings.extend(self.try_permissions(policy, &seen).await);
+        // Also when the API does not answer: this may be why.
+        findings.extend(self.judge_way(policy).await);
         findings
     }
 }
 
 /// What one look shows, without asking further.
-fn judge(policy: &Policy, seen: &Observation) -> Vec<Finding> {
+fn judge(policy: &Policy, seen: &Observation) -> Vec<Alarm> {
     let mut findings: Vec<_> = seen.problems.iter().map(missing).collect();
     for route in &policy.routes {
         if let Some(seen) = seen.routes.get(&route.id) {
@@ -45,7 +48,7 @@ fn judge(policy: &Policy, seen: &Observation) -> Vec<Finding> {
     findings
 }
 
-fn unreadable(failure: &ProviderError) -> Finding {
+fn unreadable(failure: &ProviderError) -> Alarm {
     let remedy = match failure.kind {
         ProviderErrorKind::Unreachable => {
             "check the way to the EC2 API (endpoint, DNS, security groups); it must not depend on the routes that are moved"
@@ -55,18 +58,21 @@ fn unreadable(failure: &ProviderError) -> Finding {
         ProviderErrorKind::NoCredentials => "give the instance an IAM role, or set AWS_PROFILE",
         ProviderErrorKind::Rejected => "read EC2's words; ids and region must fit together",
     };
-    Finding::error("ec2-unreadable", &failure.operation, failure.to_string(), remedy)
+    let code = match failure.kind {
+        ProviderErrorKind::Denied => Code::NotPermitted,
+        kind => kind.code(),
+    };
+    Alarm::new(code, &failure.operation, failure.to_string()).with_remedy(remedy)
 }
 
-fn missing(problem: &ProviderError) -> Finding {
+fn missing(problem: &ProviderError) -> Alarm {
     let remedy = "correct the id in the policy, or the region of this node";
-    Finding::error("missing", &problem.operation, problem.message.clone(), remedy)
+    Alarm::new(Code::ProviderLacks, &problem.operation, problem.to_string()).with_remedy(remedy)
 }
 
-fn judge_route(policy: &Policy, route: &Route, seen: &RouteSeen, findings: &mut Vec<Finding>) {
-    let subject = format!("route {}", route.id);
+fn judge_route(policy: &Policy, route: &Route, seen: &RouteSeen, findings: &mut Vec<Alarm>) {
     let Some(target) = &seen.target else {
-        let message = format!("{} has no route to {}", route.table, route.destination);
+        let detail = format!("{} has no route to {}", route.table, route.destination);
         let first = route.paths.first().and_then(|id| policy.path(id));
         let target = first.map_or_else(|| "TARGET".to_owned(), |path| path.target.to_string());
         let remedy = format!(
@@ -76,20 +82,18 @@ fn judge_route(policy: &Policy, route: &Route, seen: &RouteSeen, findings: &mut 
             route.destination,
             first.map_or("--network-interface-id", |path| target_option(&path.target)),
         );
-        findings.push(Finding::error("route-missing", &subject, message, remedy));
+        findings.push(Alarm::new(Code::RouteMissing, &route.id, detail).with_remedy(remedy));
         return;
     };
     if policy.path_by_target(route, target).is_none() {
-        let message = format!("it points at {target}, which is none of its paths");
-        let remedy = "add a path with that target, or expect it to be treated as drift";
-        findings.push(Finding::warning("route-elsewhere", &subject, message, remedy));
+        let detail = format!("it points at {target}, which is none of its paths");
+        let remedy = "add a path with that target, or find out who pointed it there: it is treated as drift";
+        findings.push(Alarm::new(Code::Drift, &route.id, detail).with_remedy(remedy));
     }
     if let Some(shadow) = &seen.shadowed_by {
-        let message =
-            format!("the propagated route {shadow} takes part of its traffic away, wherever it points");
         let remedy =
             format!("stop the propagation into {}, or make {} as specific", route.table, route.destination);
-        findings.push(Finding::warning("route-shadowed", &subject, message, remedy));
+        findings.push(Alarm::new(Code::Shadowed, &route.id, shadow).with_remedy(remedy));
     }
 }
 
@@ -111,60 +115,44 @@ fn target_option(target: &Target) -> &'static str {
     }
 }
 
-fn judge_gateway(policy: &Policy, gateway: &Gateway, seen: &InstanceSeen, findings: &mut Vec<Finding>) {
-    let subject = format!("gateway {}", gateway.id);
+fn judge_gateway(policy: &Policy, gateway: &Gateway, seen: &InstanceSeen, findings: &mut Vec<Alarm>) {
     let (instance, interface) = (&gateway.instance, &gateway.interface);
     if matches!(seen.state, InstanceState::Absent | InstanceState::Terminated | InstanceState::ShuttingDown) {
-        let message = format!("instance {instance} is {}", seen.state);
-        let remedy = "name the gateway's present instance and interface in the policy";
-        findings.push(Finding::error("instance-missing", &subject, message, remedy));
+        let detail = format!("instance {instance} is {}", seen.state);
+        let remedy = "name the gateway's present instance and interface: `arbiterctl gateway replace`";
+        findings.push(Alarm::new(Code::ProviderLacks, &gateway.id, detail).with_remedy(remedy));
         return;
     }
     if !seen.interface_attached {
-        let message = format!("interface {interface} is not attached to {instance}");
-        let remedy = "attach it, or name the right interface in the policy";
-        findings.push(Finding::error("interface-detached", &subject, message, remedy));
+        let remedy = format!("attach it to {instance}, or name the right interface in the policy");
+        findings.push(Alarm::new(Code::InterfaceDetached, &gateway.id, interface).with_remedy(remedy));
     }
     if seen.source_dest_check {
-        let message =
-            format!("the source/destination check of {interface} is on: it drops what it should forward");
         let remedy = format!(
             "aws ec2 modify-network-interface-attribute --network-interface-id {interface} --no-source-dest-check"
         );
-        findings.push(Finding::error("source-dest-check", &subject, message, remedy));
+        findings.push(Alarm::new(Code::SourceDestCheck, &gateway.id, interface).with_remedy(remedy));
     }
     if seen.impaired {
-        let message = format!("EC2's status checks call {instance} impaired");
-        findings.push(Finding::warning(
-            "instance-impaired",
-            &subject,
-            message,
-            "see its status checks in EC2",
-        ));
+        findings.push(Alarm::new(Code::InstanceImpaired, &gateway.id, instance.to_string()));
     }
     if policy.remediation.enabled && gateway.remediate {
-        judge_remediation(gateway, seen, &subject, findings);
+        judge_remediation(gateway, seen, findings);
     }
 }
 
 /// What makes a stop and start of the gateway impossible; it is refused then, and only people can help it.
-fn judge_remediation(gateway: &Gateway, seen: &InstanceSeen, subject: &str, findings: &mut Vec<Finding>) {
-    let refused = "so it is never stopped and started";
+fn judge_remediation(gateway: &Gateway, seen: &InstanceSeen, findings: &mut Vec<Alarm>) {
     if !seen.has_elastic_ip {
-        let message = format!(
-            "interface {} has no Elastic IP: after a stop its address would change and the tunnel could not come back, {refused}",
+        let detail = format!(
+            "interface {}: after a stop its address would change, and the tunnel could not come back",
             gateway.interface
         );
-        let remedy = "associate an Elastic IP, or set `remediate = false` for this gateway";
-        findings.push(Finding::warning("no-elastic-ip", subject, message, remedy));
+        findings.push(Alarm::new(Code::NoElasticIp, &gateway.id, detail));
     }
     if let Some(group) = &seen.auto_scaling_group {
-        let message = format!(
-            "instance {} belongs to the Auto Scaling group `{group}`, which would terminate it when it is stopped, {refused}",
-            gateway.instance
-        );
-        let remedy = "take it out of the group, or set `remediate = false` for this gateway";
-        findings.push(Finding::warning("auto-scaling-group", subject, message, remedy));
+        let detail = format!("`{group}` would terminate instance {} when it is stopped", gateway.instance);
+        findings.push(Alarm::new(Code::AutoScalingMember, &gateway.id, detail));
     }
 }
 

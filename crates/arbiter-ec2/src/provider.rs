@@ -5,6 +5,7 @@ use crate::describe::is_unknown_instance;
 use crate::facts::{instance_seen, route_seen};
 use crate::pace::{Api, Paced, Pacer};
 use crate::settings::Settings;
+use crate::way::Spoken;
 use arbiter_control::provider::{
     Call, CallKind, InstanceSeen, Observation, Provider, ProviderError, ProviderErrorKind, Scope,
 };
@@ -25,6 +26,7 @@ pub struct Ec2 {
     pub(crate) client: aws_sdk_ec2::Client,
     pub(crate) settings: Settings,
     config: SdkConfig,
+    pub(crate) spoken: Spoken,
     pacer: Mutex<Pacer>,
     started: Instant,
 }
@@ -52,9 +54,11 @@ impl Ec2 {
         credentials: Option<Credentials>,
     ) -> Result<Self, StartError> {
         let config = connect::load(&settings, credentials).await?;
-        let client = aws_sdk_ec2::Client::new(&config);
+        let spoken = Spoken::default();
+        let service = aws_sdk_ec2::config::Builder::from(&config).interceptor(spoken.clone());
+        let client = aws_sdk_ec2::Client::from_conf(service.build());
         let pacer = Mutex::new(Pacer::new(MonoMs(0)));
-        Ok(Self { client, settings, config, pacer, started: Instant::now() })
+        Ok(Self { client, settings, config, spoken, pacer, started: Instant::now() })
     }
 
     /// The region that is spoken to.
@@ -77,6 +81,11 @@ impl Ec2 {
 
     pub(crate) fn take(&self, api: Api) -> Result<(), Paced> {
         self.paced(|pacer, now| pacer.take(api, now))
+    }
+
+    /// As [`Ec2::take`], for what is not urgent.
+    pub(crate) fn take_spare(&self, api: Api) -> Result<(), Paced> {
+        self.paced(|pacer, now| pacer.take_spare(api, now))
     }
 
     pub(crate) fn refused(&self, api: Api) {

@@ -21,6 +21,7 @@ use arbiter_config::{Config, LocalConfig};
 use arbiter_control::clock::Clock;
 use arbiter_control::{Control, Parts};
 use arbiter_core::evidence::Ending;
+use arbiter_core::health::Urgency;
 use arbiter_core::ids::NodeId;
 use arbiter_core::policy::{Policy, ProbeKind};
 use arbiter_ec2::Ec2;
@@ -236,14 +237,12 @@ async fn connect_ec2(local: &LocalConfig) -> anyhow::Result<Ec2> {
 /// What would keep a failover or a remediation from working, said at the start and not when it is needed.
 async fn preflight(ec2: Arc<Ec2>, policy: Policy) {
     for finding in ec2.preflight(&policy).await {
-        let (code, subject, remedy) = (finding.code, &finding.subject, &finding.remedy);
-        match finding.severity {
-            arbiter_ec2::preflight::Severity::Error => {
-                tracing::error!(code, %subject, %remedy, "{}", finding.message);
-            }
-            arbiter_ec2::preflight::Severity::Warning => {
-                tracing::warn!(code, %subject, %remedy, "{}", finding.message);
-            }
+        let (code, subject, remedy) = (finding.code.name(), &finding.subject, finding.remedy());
+        let (title, detail) = (finding.code.title(), &finding.detail);
+        if finding.code.urgency() == Urgency::Critical {
+            tracing::error!(code, %subject, remedy, "{title}: {detail}");
+        } else {
+            tracing::warn!(code, %subject, remedy, "{title}: {detail}");
         }
     }
 }

@@ -1,7 +1,7 @@
 //! This node's own file against the policy in force: the file only seeds the cluster, and may have been left behind.
 
 use arbiter_control::Look;
-use arbiter_core::health::{Alarm, Code};
+use arbiter_core::health::{self, Alarm, Code};
 use arbiter_core::policy::Policy;
 use arbiter_core::state::ClusterState;
 use std::collections::BTreeSet;
@@ -26,7 +26,7 @@ impl PolicyFile {
     pub fn warn_in(&self, look: &mut Look) {
         if let Some(detail) = self.differs_from(&look.state) {
             look.alarms.push(Alarm::new(Code::PolicyDiffers, look.state.policy.node_name(look.me), detail));
-            look.alarms.sort_by(|a, b| (b.code.urgency(), a).cmp(&(a.code.urgency(), b)));
+            health::sort(&mut look.alarms);
         }
     }
 

@@ -29,6 +29,21 @@ fn a_full_bucket_gives_its_tokens_and_a_quarter_second_of_refill_then_the_refill
 }
 
 #[test]
+fn what_is_not_urgent_leaves_half_of_a_bucket() {
+    let mut pacer = Pacer::new(START);
+    let mut spare = |api, now| std::iter::from_fn(|| pacer.take_spare(api, now).ok()).count();
+    assert_eq!(spare(Api::ReplaceRoute, START), 25);
+    assert_eq!(
+        spare(Api::StartInstances, START),
+        3,
+        "two are left, and the next is there within half a second"
+    );
+    assert_eq!(spare(Api::ReplaceRoute, START.plus_ms(1_000)), 5);
+    assert_eq!(pacer.take_spare(Api::ReplaceRoute, START.plus_ms(1_000)), Err(Paced { wait_ms: 200 }));
+    assert_eq!(taken(&mut pacer, Api::ReplaceRoute, START.plus_ms(1_000)), 26, "half, and one borrowed");
+}
+
+#[test]
 fn refusals_in_a_row_double_the_pause_up_to_its_limit_and_an_answer_ends_the_row() {
     let mut pacer = Pacer::new(START);
     let mut now = START;

@@ -1,11 +1,11 @@
 //! Whether this node may do what it may have to do.
 
-use super::Finding;
 use crate::failure::{is_denial, look_failed};
 use crate::pace::Api;
 use crate::provider::Ec2;
 use arbiter_control::provider::Observation;
 use arbiter_core::evidence::InstanceState;
+use arbiter_core::health::{Alarm, Code};
 use arbiter_core::policy::Policy;
 use aws_sdk_ec2::error::{ProvideErrorMetadata, SdkError};
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
@@ -13,11 +13,11 @@ use std::collections::BTreeSet;
 use std::error::Error;
 
 /// How many tables are tried. A permission may name tables one by one, but each try costs a token of the bucket that
-/// failovers draw from, and every node tries at its start.
+/// failovers draw from, and every node tries at its start and once an hour.
 const TABLES_TRIED: usize = 5;
 
 impl Ec2 {
-    pub(super) async fn try_permissions(&self, policy: &Policy, seen: &Observation) -> Vec<Finding> {
+    pub(super) async fn try_permissions(&self, policy: &Policy, seen: &Observation) -> Vec<Alarm> {
         let mut findings = Vec::new();
         let mut tables = BTreeSet::new();
         for route in &policy.routes {
@@ -44,8 +44,8 @@ impl Ec2 {
         findings
     }
 
-    /// All instances in one call each: `StartInstances` has five tokens, and every node tries at its start.
-    async fn try_stop_and_start(&self, instances: Vec<String>) -> Vec<Finding> {
+    /// All instances in one call each: `StartInstances` has five tokens, and every node tries.
+    async fn try_stop_and_start(&self, instances: Vec<String>) -> Vec<Alarm> {
         let subject = instances.join(", ");
         let stop = self.client.stop_instances().set_instance_ids(Some(instances.clone())).dry_run(true);
         let start = self.client.start_instances().set_instance_ids(Some(instances)).dry_run(true);
@@ -54,45 +54,43 @@ impl Ec2 {
         stop.into_iter().chain(start).collect()
     }
 
+    /// One dry run, if the bucket is so full that a failover that begins now would not miss its token.
     async fn try_out<T, E>(
         &self,
         api: Api,
         subject: &str,
         request: impl Future<Output = Result<T, SdkError<E, HttpResponse>>>,
-    ) -> Option<Finding>
+    ) -> Option<Alarm>
     where
         E: ProvideErrorMetadata + Error + 'static,
     {
-        if let Err(paced) = self.take(api) {
-            let message =
-                format!("{api} on {subject} was not tried: EC2's pace allows it in {} ms", paced.wait_ms);
-            let remedy = "start again a little later, or trust that it is allowed";
-            return Some(Finding::warning("permission-unclear", api.name(), message, remedy));
+        if let Err(paced) = self.take_spare(api) {
+            let detail =
+                format!("on {subject} it was not tried: EC2's pace allows it in {} ms", paced.wait_ms);
+            return Some(Alarm::new(Code::PermissionUnclear, api.name(), detail));
         }
         verdict(api, subject, request.await)
     }
 }
 
 /// EC2 says yes to a dry run by the error `DryRunOperation`.
-fn verdict<T, E>(api: Api, subject: &str, tried: Result<T, SdkError<E, HttpResponse>>) -> Option<Finding>
+fn verdict<T, E>(api: Api, subject: &str, tried: Result<T, SdkError<E, HttpResponse>>) -> Option<Alarm>
 where
     E: ProvideErrorMetadata + Error + 'static,
 {
     let Err(err) = tried else {
-        let message = format!("a dry run of {api} on {subject} was answered as if it had been done");
-        let remedy = "this endpoint ignores DryRun; permissions can't be checked in advance on it";
-        return Some(Finding::warning("dry-run-ignored", api.name(), message, remedy));
+        let detail = format!("on {subject} it was answered as if it had been done");
+        return Some(Alarm::new(Code::DryRunIgnored, api.name(), detail));
     };
     let failure = look_failed(api, &err);
     if failure.code == "DryRunOperation" {
         return None;
     }
-    let message = format!("{api} on {subject}: {}: {}", failure.code, failure.message);
+    let detail = format!("on {subject}: {}: {}", failure.code, failure.message);
     Some(if is_denial(&failure.code) {
         let remedy = format!("allow ec2:{api} on {subject} to the role of this node");
-        Finding::error("not-permitted", api.name(), message, remedy)
+        Alarm::new(Code::NotPermitted, api.name(), detail).with_remedy(remedy)
     } else {
-        let remedy = "the permission could not be tried; start again, or read EC2's words";
-        Finding::warning("permission-unclear", api.name(), message, remedy)
+        Alarm::new(Code::PermissionUnclear, api.name(), detail)
     })
 }

@@ -49,11 +49,11 @@ fn sound() -> Observation {
     }
 }
 
-fn codes(policy: &Policy, seen: &Observation) -> Vec<&'static str> {
+fn codes(policy: &Policy, seen: &Observation) -> Vec<Code> {
     judge(policy, seen).into_iter().map(|finding| finding.code).collect()
 }
 
-fn with(change: impl FnOnce(&mut RouteSeen, &mut InstanceSeen)) -> Vec<&'static str> {
+fn with(change: impl FnOnce(&mut RouteSeen, &mut InstanceSeen)) -> Vec<Code> {
     let mut seen = sound();
     let route = seen.routes.values_mut().next().unwrap();
     change(route, seen.instances.values_mut().next().unwrap());
@@ -62,23 +62,20 @@ fn with(change: impl FnOnce(&mut RouteSeen, &mut InstanceSeen)) -> Vec<&'static 
 
 #[test]
 fn a_sound_world_has_no_findings() {
-    assert_eq!(codes(&policy(), &sound()), [""; 0]);
+    assert_eq!(codes(&policy(), &sound()), []);
 }
 
 #[test]
 fn each_flaw_is_found_by_its_code() {
-    assert_eq!(with(|route, _| route.target = None), ["route-missing"]);
-    assert_eq!(with(|route, _| route.target = Some(Target::Other("nat-1".into()))), ["route-elsewhere"]);
-    assert_eq!(
-        with(|route, _| route.shadowed_by = Some("10.10.4.0/24 via vgw-1".into())),
-        ["route-shadowed"]
-    );
-    assert_eq!(with(|_, it| it.state = InstanceState::Absent), ["instance-missing"]);
-    assert_eq!(with(|_, it| it.interface_attached = false), ["interface-detached"]);
-    assert_eq!(with(|_, it| it.source_dest_check = true), ["source-dest-check"]);
-    assert_eq!(with(|_, it| it.impaired = true), ["instance-impaired"]);
-    assert_eq!(with(|_, it| it.has_elastic_ip = false), ["no-elastic-ip"]);
-    assert_eq!(with(|_, it| it.auto_scaling_group = Some("fleet".into())), ["auto-scaling-group"]);
+    assert_eq!(with(|route, _| route.target = None), [Code::RouteMissing]);
+    assert_eq!(with(|route, _| route.target = Some(Target::Other("nat-1".into()))), [Code::Drift]);
+    assert_eq!(with(|route, _| route.shadowed_by = Some("10.10.4.0/24 via vgw-1".into())), [Code::Shadowed]);
+    assert_eq!(with(|_, it| it.state = InstanceState::Absent), [Code::ProviderLacks]);
+    assert_eq!(with(|_, it| it.interface_attached = false), [Code::InterfaceDetached]);
+    assert_eq!(with(|_, it| it.source_dest_check = true), [Code::SourceDestCheck]);
+    assert_eq!(with(|_, it| it.impaired = true), [Code::InstanceImpaired]);
+    assert_eq!(with(|_, it| it.has_elastic_ip = false), [Code::NoElasticIp]);
+    assert_eq!(with(|_, it| it.auto_scaling_group = Some("fleet".into())), [Code::AutoScalingMember]);
 }
 
 #[test]
@@ -87,7 +84,7 @@ fn a_gateway_that_is_not_to_be_remediated_needs_no_elastic_ip() {
     seen.instances.values_mut().next().unwrap().has_elastic_ip = false;
     let mut policy = policy();
     policy.gateways[0].remediate = false;
-    assert_eq!(codes(&policy, &seen), [""; 0]);
+    assert_eq!(codes(&policy, &seen), []);
 }
 
 #[test]
@@ -95,8 +92,8 @@ fn the_remedy_of_a_missing_route_can_be_pasted() {
     let mut seen = sound();
     seen.routes.values_mut().next().unwrap().target = None;
     let findings = judge(&policy(), &seen);
-    assert!(findings[0].remedy.ends_with(
+    assert!(findings[0].remedy().ends_with(
         "aws ec2 create-route --route-table-id rtb-1 --destination-cidr-block 10.10.0.0/16 --network-interface-id eni-1"
     ));
-    assert!(findings[0].to_string().starts_with("error[route-missing]: route private-1: rtb-1 has no route"));
+    assert_eq!((findings[0].subject.as_str(), findings[0].code), ("private-1", Code::RouteMissing));
 }

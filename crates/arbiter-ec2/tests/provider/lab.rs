@@ -5,6 +5,7 @@ use crate::fixture::{Endpoint, Fixture, GatewayIds, IPV6, MANY};
 use crate::{raw, suite};
 use arbiter_control::provider::{CallKind, Provider, ProviderErrorKind, Scope};
 use arbiter_core::command::Outcome;
+use arbiter_core::health::Code;
 use arbiter_core::policy::Target;
 use arbiter_core::rules::proves;
 use arbiter_core::tag::CallTag;
@@ -233,13 +234,29 @@ async fn a_denied_action_is_named_by_the_preflights_and_by_the_look() {
     lab.fault("StartInstances", Effect::Deny);
     let findings = ec2.preflight(&policy).await;
     let denied: Vec<_> = findings.iter().map(|it| (it.code, it.subject.as_str())).collect();
-    assert_eq!(denied, [("not-permitted", "StartInstances")]);
-    assert!(findings[0].remedy.contains("ec2:StartInstances"), "{}", findings[0]);
+    assert_eq!(denied, [(Code::NotPermitted, "StartInstances")]);
+    assert!(findings[0].remedy().contains("ec2:StartInstances"), "{}", findings[0]);
     lab.fault("DescribeInstanceStatus", Effect::Deny);
     let failure = ec2.observe(&policy, Scope::All).await.unwrap_err();
     assert_eq!(failure.kind, ProviderErrorKind::Denied);
     assert_eq!(failure.operation, "DescribeInstanceStatus");
-    assert_eq!(ec2.preflight(&policy).await[0].code, "ec2-unreadable");
+    let findings = ec2.preflight(&policy).await;
+    let denied: Vec<_> = findings.iter().map(|it| (it.code, it.subject.as_str())).collect();
+    assert_eq!(denied, [(Code::NotPermitted, "DescribeInstanceStatus")]);
+}
+
+#[tokio::test]
+async fn an_api_behind_a_route_of_ours_is_named_also_while_it_does_not_answer() {
+    // An address for documentation: nobody answers there.
+    let ec2 = connect(settings("http://192.0.2.1:9")).await;
+    let policy = policy_of([route("private-1", "rtb-1", "192.0.2.0/24", &[])]);
+    let findings = ec2.preflight(&policy).await;
+    let found: Vec<_> = findings.iter().map(|it| (it.code, it.subject.as_str())).collect();
+    assert_eq!(
+        found,
+        [(Code::ProviderUnreachable, "DescribeRouteTables"), (Code::ApiPath, "192.0.2.1")],
+        "{findings:?}"
+    );
 }
 
 #[tokio::test]

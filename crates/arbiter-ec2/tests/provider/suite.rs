@@ -5,9 +5,9 @@ use crate::fixture::{Endpoint, Fixture, GatewayIds, IPV6, VPC};
 use arbiter_control::provider::{InstanceSeen, Observation, Provider, Scope};
 use arbiter_core::command::Outcome;
 use arbiter_core::evidence::InstanceState;
+use arbiter_core::health::{Code, Urgency};
 use arbiter_core::policy::{Policy, Target};
 use arbiter_ec2::Ec2;
-use arbiter_ec2::preflight::Severity;
 
 /// Runs everything, in an order in which each part leaves the world as the next one needs it.
 pub async fn run(endpoint: &dyn Endpoint) {
@@ -87,8 +87,7 @@ async fn a_sound_world_passes_the_preflights(ec2: &Ec2, world: &Fixture) {
     let before = look(ec2, &policy(world)).await;
     let findings = ec2.preflight(&policy(world)).await;
     // moto replaces a route also when asked not to; our dry run names the present target for that reason.
-    let ignorant = |code: &str| code == "dry-run-ignored";
-    let findings: Vec<_> = findings.into_iter().filter(|finding| !ignorant(finding.code)).collect();
+    let findings: Vec<_> = findings.into_iter().filter(|it| it.code != Code::DryRunIgnored).collect();
     assert!(findings.is_empty(), "{findings:?}");
     assert_eq!(look(ec2, &policy(world)).await, before, "a preflight changes nothing");
 }
@@ -166,10 +165,9 @@ async fn one_missing_id_blinds_nobody(ec2: &Ec2, world: &Fixture) {
     assert_eq!(problems[1].0, "InvalidRouteTableID.NotFound");
     assert!(problems[1].1.contains("rtb-0badbadb"), "{problems:?}");
     let findings = ec2.preflight(&policy).await;
-    let errors = findings.iter().filter(|finding| finding.severity == Severity::Error);
-    let mut codes: Vec<_> = errors.map(|finding| finding.code).collect();
-    codes.sort_unstable();
-    assert_eq!(codes, ["instance-missing", "missing", "missing"], "{findings:?}");
+    let critical = findings.iter().filter(|finding| finding.code.urgency() == Urgency::Critical);
+    let codes: Vec<_> = critical.map(|finding| finding.code).collect();
+    assert_eq!(codes, [Code::ProviderLacks; 3], "{findings:?}");
 }
 
 async fn more_tables_than_a_page_holds_are_all_read(ec2: &Ec2, world: &Fixture) {
@@ -223,10 +221,10 @@ async fn flaws_of_gateways_are_seen(ec2: &Ec2, endpoint: &dyn Endpoint) {
     assert!(!seen[&"foreign".into()].interface_attached, "the interface is another instance's");
     let findings = ec2.preflight(&policy).await;
     for (code, subject) in [
-        ("source-dest-check", "gateway strongswan-1"),
-        ("no-elastic-ip", "gateway strongswan-2"),
-        ("auto-scaling-group", "gateway grouped"),
-        ("interface-detached", "gateway foreign"),
+        (Code::SourceDestCheck, "strongswan-1"),
+        (Code::NoElasticIp, "strongswan-2"),
+        (Code::AutoScalingMember, "grouped"),
+        (Code::InterfaceDetached, "foreign"),
     ] {
         let found = findings.iter().any(|finding| finding.code == code && finding.subject == subject);
         assert!(found, "{code} of {subject} in {findings:?}");

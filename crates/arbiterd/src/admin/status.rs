@@ -4,7 +4,7 @@ use super::events::action_words;
 use arbiter_control::{Look, Stages};
 use arbiter_core::command::Mode;
 use arbiter_core::evidence::Verdict;
-use arbiter_core::health::{Alarm, Urgency};
+use arbiter_core::health::Alarm;
 use arbiter_core::ids::NodeId;
 use arbiter_core::plan::RouteView;
 use arbiter_core::policy::{Gateway, NodePolicy, Path, Policy, ProbeKind, ProbeRole, Route, Subject};
@@ -234,18 +234,13 @@ fn probes(look: &Look) -> Vec<v1::ProbeStatus> {
 }
 
 fn alarm(alarm: &Alarm) -> v1::Alarm {
-    let urgency = match alarm.code.urgency() {
-        Urgency::Info => "info",
-        Urgency::Warning => "warning",
-        Urgency::Critical => "critical",
-    };
     v1::Alarm {
         code: alarm.code.name().to_owned(),
-        urgency: urgency.to_owned(),
+        urgency: alarm.code.urgency().name().to_owned(),
         title: alarm.code.title().to_owned(),
         subject: alarm.subject.clone(),
         detail: alarm.detail.clone(),
-        remedy: alarm.code.remedy().to_owned(),
+        remedy: alarm.remedy().to_owned(),
     }
 }
 

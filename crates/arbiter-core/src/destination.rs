@@ -5,7 +5,7 @@ use std::net::IpAddr;
 
 /// The destination of a route: an IPv4 or IPv6 network, or a prefix list (`pl-…`).
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Destination {
+pub enum Destination {
     /// A network, its host bits cleared as EC2 clears them.
     Network(Network),
     /// A managed prefix list. What it contains is not in the route table's description.
@@ -14,7 +14,7 @@ pub(crate) enum Destination {
 
 /// A network: an address without host bits, and the length of its prefix.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Network {
+pub struct Network {
     address: IpAddr,
     prefix_len: u8,
 }
@@ -24,20 +24,28 @@ pub(crate) struct Network {
 #[error(
     "`{0}` is not a route destination: expected an IPv4 or IPv6 CIDR or a prefix list, as in `10.10.0.0/16`, `2001:db8::/32`, `pl-0123abcd`"
 )]
-pub(crate) struct NotADestination(String);
+pub struct NotADestination(String);
 
 impl Destination {
     /// Reads a destination as the policy or EC2 writes it.
-    pub(crate) fn parse(text: &str) -> Result<Self, NotADestination> {
+    ///
+    /// # Errors
+    /// It is neither a network nor a prefix list.
+    pub fn parse(text: &str) -> Result<Self, NotADestination> {
         if text.starts_with("pl-") {
             return Ok(Self::PrefixList(text.to_owned()));
         }
         Network::parse(text).map(Self::Network).ok_or_else(|| NotADestination(text.to_owned()))
     }
 
+    /// Whether an address lies in it. What a prefix list contains isn't known here, so nothing lies in it.
+    pub fn contains(&self, address: IpAddr) -> bool {
+        matches!(self, Self::Network(network) if network.contains(address))
+    }
+
     /// Whether `other` is a network strictly inside this one. What a prefix list contains isn't known here, so
     /// nothing is inside it.
-    pub(crate) fn strictly_contains(&self, other: &Self) -> bool {
+    pub fn strictly_contains(&self, other: &Self) -> bool {
         match (self, other) {
             (Self::Network(outer), Self::Network(inner)) => outer.strictly_contains(*inner),
             _ => false,
@@ -60,6 +68,10 @@ impl Network {
         let prefix_len: u8 = prefix_len.parse().ok()?;
         let address = masked(address.parse().ok()?, prefix_len)?;
         Some(Self { address, prefix_len })
+    }
+
+    fn contains(self, address: IpAddr) -> bool {
+        self.address.is_ipv4() == address.is_ipv4() && masked(address, self.prefix_len) == Some(self.address)
     }
 
     fn strictly_contains(self, inner: Self) -> bool {
@@ -118,6 +130,21 @@ mod tests {
         }
         assert!(destination("::/0").strictly_contains(&destination("2001:db8::/32")));
         assert!(!destination("pl-1").strictly_contains(&destination("10.10.4.0/24")));
+    }
+
+    #[test]
+    fn an_address_lies_in_the_networks_of_its_own_family() {
+        for (network, address, inside) in [
+            ("10.10.0.0/16", "10.10.255.1", true),
+            ("10.10.0.0/16", "10.11.0.1", false),
+            ("0.0.0.0/0", "203.0.113.7", true),
+            ("0.0.0.0/0", "2001:db8::1", false),
+            ("2001:db8::/32", "2001:db8::1", true),
+            ("pl-1", "10.10.0.1", false),
+        ] {
+            let address = address.parse().unwrap();
+            assert_eq!(destination(network).contains(address), inside, "{network} {address}");
+        }
     }
 
     #[test]

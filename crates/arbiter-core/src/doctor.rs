@@ -1,0 +1,120 @@
+//! What could keep a failover or a remediation from working, judged before it is needed.
+//!
+//! Each node examines itself, and hands in what it found; here it is judged and laid together. The findings are
+//! alarms of the one health model.
+
+use crate::destination::Destination;
+use crate::health::{Alarm, Code, Urgency};
+use crate::policy::{Policy, Probe};
+use crate::report::Report;
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+
+/// More of a timeout than this share is too much for a usual round trip: half of it is left for a bad moment.
+const SHARE_OF_TIMEOUT: u64 = 2;
+
+/// A node's way to the EC2 API, as far as the node can tell.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ApiWay {
+    /// The API's host.
+    pub host: String,
+    /// Its addresses.
+    pub addresses: Vec<IpAddr>,
+}
+
+/// Whether the way to the API depends on a route that we move: then a failover could cut itself off.
+///
+/// One finding for all routes: a thousand of them may have one destination.
+pub fn judge_api_way(policy: &Policy, way: &ApiWay) -> Option<Alarm> {
+    policy.routes.iter().find_map(|route| {
+        // What is no destination is refused where the policy is read.
+        let destination = Destination::parse(&route.destination).ok()?;
+        let inside = |address: &&IpAddr| !is_own(**address) && destination.contains(**address);
+        let address = way.addresses.iter().find(inside)?;
+        let detail = format!("{address} lies in {destination}, the destination of route {}", route.id);
+        Some(Alarm::new(Code::ApiPath, &way.host, detail))
+    })
+}
+
+/// No route table sees packets to these.
+fn is_own(address: IpAddr) -> bool {
+    match address {
+        IpAddr::V4(address) => address.is_loopback() || address.is_link_local(),
+        IpAddr::V6(address) => address.is_loopback() || address.is_unicast_link_local(),
+    }
+}
+
+/// Whether the round trips of a node's probes leave enough of their longest timeout.
+pub fn judge_probe_rtts(policy: &Policy, node: &str, report: &Report) -> Vec<Alarm> {
+    let judge = |probe: &Probe| {
+        let rtt_us = report.probes.get(&probe.id)?.last_rtt_us?;
+        let limit_us = probe.timeout_max_ms.saturating_mul(1_000) / SHARE_OF_TIMEOUT;
+        let detail = || {
+            let limit = format!("timeout_max is {} ms", probe.timeout_max_ms);
+            format!("from {node} to {} and back in {}, and {limit}", probe.target, ms(rtt_us))
+        };
+        (rtt_us > limit_us).then(|| Alarm::new(Code::RttHigh, &probe.id, detail()))
+    };
+    policy.probes.iter().filter_map(judge).collect()
+}
+
+fn ms(us: u64) -> String {
+    format!("{}.{} ms", us / 1_000, us % 1_000 / 100)
+}
+
+/// Whether the loss of one zone ends all failover.
+pub fn judge_zones(policy: &Policy) -> Option<Alarm> {
+    let mut zones: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    for node in &policy.nodes {
+        zones.entry(&node.zone).or_default().push(&node.name);
+    }
+    let (zone, names) = zones.into_iter().find(|(_, names)| names.len() > policy.nodes.len() / 2)?;
+    let detail = format!("{} of {} nodes: {}", names.len(), policy.nodes.len(), names.join(", "));
+    Some(Alarm::new(Code::ZoneMajority, format!("zone {zone}"), detail))
+}
+
+/// A finding, and the nodes that say it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Finding {
+    /// What was found.
+    pub alarm: Alarm,
+    /// By whom, by name.
+    pub said_by: Vec<String>,
+}
+
+/// Lays together what the nodes found, each node by its name, and what one node's loop sees by itself; most urgent
+/// first. The same of several nodes is one finding.
+pub fn gather(
+    found: impl IntoIterator<Item = (String, Vec<Alarm>)>,
+    seen: (String, Vec<Alarm>),
+) -> Vec<Finding> {
+    let mut findings: Vec<Finding> = Vec::new();
+    for (node, alarms) in found {
+        for alarm in alarms {
+            match findings.iter_mut().find(|finding| finding.alarm == alarm) {
+                Some(known) if known.said_by.contains(&node) => {}
+                Some(known) => known.said_by.push(node.clone()),
+                None => findings.push(Finding { alarm, said_by: vec![node.clone()] }),
+            }
+        }
+    }
+    // What is good to know keeps nothing from working.
+    let (node, mut alarms) = seen;
+    alarms.retain(|alarm| {
+        alarm.code.urgency() > Urgency::Info && !findings.iter().any(|it| covers(&it.alarm, alarm))
+    });
+    findings.extend(alarms.into_iter().map(|alarm| Finding { alarm, said_by: vec![node.clone()] }));
+    findings.sort_by(|a, b| {
+        (b.alarm.code.urgency(), &a.alarm, &a.said_by).cmp(&(a.alarm.code.urgency(), &b.alarm, &b.said_by))
+    });
+    findings
+}
+
+/// A loop says the same thing under another name, or as another code, than an examination.
+fn covers(found: &Alarm, seen: &Alarm) -> bool {
+    let same_words = found.detail == seen.detail && !seen.detail.is_empty();
+    same_words || (found.code == seen.code && found.subject == seen.subject)
+}
+
+#[cfg(test)]
+mod tests;
