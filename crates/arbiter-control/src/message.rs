@@ -14,8 +14,8 @@ const MAILBOX: usize = 512;
 /// How an operator's command ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Answer {
-    /// Where it stands in the log.
-    pub entry: EntryId,
+    /// Where it stands in the log; `None` if it was not proposed.
+    pub entry: Option<EntryId>,
     /// What `apply` said.
     pub applied: Applied,
     /// Nothing that was sent before can still land.

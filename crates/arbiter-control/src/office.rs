@@ -5,8 +5,9 @@ use crate::consensus::Role;
 use crate::hands::Turn;
 use crate::message::{Answer, AskError};
 use crate::tasks::{Event, OPERATORS_LIMIT, Purpose, answer};
-use arbiter_core::command::{Command, EntryId, Operation, Stamp};
-use arbiter_core::ids::{Epoch, IntentId, NodeId, Term};
+use arbiter_core::command::{Applied, Command, EntryId, Operation, Proposal, Refusal, Stamp};
+use arbiter_core::ids::{Epoch, IntentId, LogIndex, NodeId, Term};
+use arbiter_core::plan;
 use arbiter_core::state::RULES_VERSION;
 use arbiter_core::time::MonoMs;
 use std::time::Duration;
@@ -107,11 +108,12 @@ impl Arbiter {
         let log_now = self.state.log_at(stamp.elapsed_ms);
         let pause_over =
             self.state.overrides.pause.as_ref().and_then(|pause| pause.until).is_some_and(|at| at <= log_now);
+        let restart_over = self.state.overrides.restart.as_ref().is_some_and(|asked| asked.until <= log_now);
         // The wait of a new cluster is over: written down, or the next leader would wait it out once more.
         let wait_over =
             self.state.halted(self.state.log_now()).is_some() && self.state.halted(log_now).is_none();
         let due = now.since_ms(office.stamped) >= TICK_EVERY_MS;
-        if (pause_over || wait_over || due)
+        if (pause_over || restart_over || wait_over || due)
             && let Some(ticket) = self.hands.turns.take(Turn::Tick, now)
         {
             self.propose(Purpose::House, Some(ticket), Command::Tick { stamp }, now);
@@ -151,10 +153,34 @@ impl Arbiter {
             let why = format!("{OPERATORS_LIMIT} commands are under way already: there may be no quorum");
             return answer(reply, Err(AskError::Unavailable(why)));
         }
-        self.operators += 1;
         let stamp = office.stamp(now);
         let command = Command::Operator { stamp, request, by, operation };
+        if let Some(refusal) = self.objection(&command, now) {
+            return answer(reply, Ok(self.unproposed(Applied::Refused(refusal))));
+        }
+        self.operators += 1;
         self.propose(Purpose::Operator(reply), None, command, now);
+    }
+
+    /// Why a command is not even proposed, if it is not: what hinders it is in what is seen, and not in the state.
+    fn objection(&self, command: &Command, now: MonoMs) -> Option<Refusal> {
+        let (at, proposal) = self.as_entry(command);
+        let evidence = self.evidence(now);
+        self.with_situation(&evidence, now, |situation| plan::objection(situation, at, &proposal))
+    }
+
+    /// The entry that a command would be, were it proposed now.
+    fn as_entry(&self, command: &Command) -> (EntryId, Proposal) {
+        let office = &self.state.office;
+        let index = LogIndex(self.state.applied.index.0 + 1);
+        let at = EntryId { index, term: office.term, node: office.node };
+        (at, Proposal { wall_ms: self.parts.clock.wall_ms(), command: command.clone() })
+    }
+
+    /// The answer to a command that is not in the log.
+    fn unproposed(&self, applied: Applied) -> Answer {
+        let start_to_come = self.state.start_to_come().cloned();
+        Answer { entry: None, applied, quiet: self.state.is_quiet(), start_to_come }
     }
 
     /// Gives the leadership away: no new intents until it has worked or has had its time.

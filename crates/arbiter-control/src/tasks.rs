@@ -146,7 +146,7 @@ impl Arbiter {
     fn operator_answer(&self, result: Result<(EntryId, Applied), ProposeError>) -> Result<Answer, AskError> {
         match result {
             Ok((entry, applied)) => Ok(Answer {
-                entry,
+                entry: Some(entry),
                 applied,
                 // A state from before the entry knows nothing of what was accepted in between.
                 quiet: self.state.applied.index >= entry.index && self.state.is_quiet(),

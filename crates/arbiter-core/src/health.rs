@@ -104,6 +104,8 @@ codes! {
         "`arbiterctl history` shows how far it is";
     RemediationHeld = "remediation-held", Warning, "a dead gateway is not stopped and started",
         "the reason is given; `arbiterctl gateway replace` if its instance is gone";
+    RestartWaits = "restart-waits", Info, "a gateway waits for its restart by hand",
+        "the reason is given; `arbiterctl gateway restart NAME --cancel` withdraws it";
     SourceDestCheck = "source-dest-check", Critical, "the source/destination check of a gateway's interface is on",
         "turn it off: the gateway drops what it should forward";
     InterfaceDetached = "interface-detached", Critical, "a gateway's interface is not attached to its instance",

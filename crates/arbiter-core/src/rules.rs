@@ -198,6 +198,25 @@ pub const RULES: &[(&str, &str)] = &[
     ("remediate.cooldown-budget-grace", "cooldown, attempt budget and boot grace are enforced in apply"),
     ("remediate.refused", "refused without an Elastic IP, in an Auto Scaling group, or when gone"),
     ("remediate.not-the-last-standing", "never the last gateway that the provider says is running"),
+    // Restarts by hand.
+    (
+        "restart.by-request-only",
+        "the exception to never stopping what can be seen: an operator's restart, and only on a request in the replicated state that is recorded for this gateway and instance and has not run out",
+    ),
+    ("restart.one-request-one-stop", "one request is good for one Stop; it can be withdrawn until then"),
+    (
+        "restart.same-guards",
+        "all else stands: slot, budget, cooldown, boot grace, pause, zone, last one standing, refusals",
+    ),
+    (
+        "restart.routes-first",
+        "its routes go first, as in a drain, and none comes back until its slot has closed; the Stop waits until each is seen elsewhere and no call is in doubt",
+    ),
+    (
+        "restart.not-the-last-path",
+        "refused, unless forced, if a route would lose its last path that works; a route that another path takes moves first, also then",
+    ),
+    ("restart.runs-out", "a request that has not begun runs out by log time, by an entry"),
     (
         "slot.one-in-the-cluster",
         "one slot in the whole cluster: no new Stop while any other Stop, or a Start on the same gateway, is unsettled",
@@ -223,7 +242,10 @@ pub const RULES: &[(&str, &str)] = &[
         "slot.start-owed",
         "a gateway found stopped while its slot is open, or within an hour of our last Stop, gets a Start",
     ),
-    ("slot.drained-gets-no-stop", "a gateway that an operator drained gets no new Stop"),
+    (
+        "slot.drained-gets-no-stop",
+        "a gateway that an operator drained gets no new Stop, but by an operator's request to restart it",
+    ),
     ("slot.no-answer-grace", "after a Stop without an answer the slot stays open for a generous grace"),
     (
         "slot.replace-closes",

@@ -6,8 +6,8 @@ mod policy;
 
 pub use looking::{CompletionsArgs, EventsArgs, WatchArgs};
 pub use operator::{
-    DrainArgs, GatewayCommand, MemberCommand, Mode, ModeArgs, PinArgs, ReadmitArgs, ReplaceArgs, UndrainArgs,
-    UnpinArgs,
+    DrainArgs, GatewayCommand, MemberCommand, Mode, ModeArgs, PinArgs, ReadmitArgs, ReplaceArgs, RestartArgs,
+    UndrainArgs, UnpinArgs,
 };
 pub use policy::{ApplyArgs, DiffArgs, PolicyCommand, PolicyHistoryArgs};
 
@@ -17,6 +17,15 @@ use std::time::Duration;
 
 /// A wait of more than a day is a mistake.
 const TIMEOUT_MAX_MS: u64 = 24 * 3_600_000;
+
+/// A question is answered within a round trip, or after an election, which takes some seconds at most.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// A route moves within a second; a pause is quiet within some; a handover may wait for an election.
+const PATIENCE_WAITING: Duration = Duration::from_secs(60);
+
+/// A gateway may take minutes to stop, and as many to boot.
+const PATIENCE_RESTART: Duration = Duration::from_mins(15);
 
 const AFTER_HELP: &str = "\
 Exit codes:
@@ -112,7 +121,7 @@ pub enum Command {
     Mode(ModeArgs),
     /// Give the leadership to another node
     Handover(HandoverArgs),
-    /// Replace a gateway's instance
+    /// Restart a gateway, or replace its instance
     #[command(subcommand)]
     Gateway(GatewayCommand),
     /// The replicated policy: show, diff, apply, history
@@ -158,7 +167,17 @@ impl Command {
             Self::Switchover(args) => args.wait,
             Self::Pause(args) => args.wait,
             Self::Handover(args) => args.wait,
+            Self::Gateway(GatewayCommand::Restart(args)) => args.wait,
             _ => false,
+        }
+    }
+
+    /// How long it tries, if nobody says.
+    pub fn patience(&self) -> Duration {
+        match self {
+            Self::Gateway(GatewayCommand::Restart(args)) if args.wait => PATIENCE_RESTART,
+            _ if self.waits() => PATIENCE_WAITING,
+            _ => PATIENCE,
         }
     }
 }

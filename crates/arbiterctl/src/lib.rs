@@ -60,6 +60,7 @@ async fn dispatch(cli: &Cli, session: &mut Session<'_, '_>) -> Result<Exit, Fail
         Command::Mode(args) => command::mode::run(args, session).await,
         Command::Handover(args) => command::handover::run(args, session).await,
         Command::Gateway(GatewayCommand::Replace(args)) => command::replace::run(args, session).await,
+        Command::Gateway(GatewayCommand::Restart(args)) => command::restart::run(args, session).await,
         Command::Policy(command) => command::policy::run(command, session).await,
         Command::Completions(args) => command::completions::run(args, session.terminal()),
         Command::Member(MemberCommand::Readmit(args)) => command::readmit::run(args, session).await,

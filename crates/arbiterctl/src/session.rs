@@ -14,12 +14,6 @@ use std::time::Duration;
 use tokio::time::Instant;
 use tonic::{Request, Response, Status};
 
-/// A question is answered within a round trip, or after an election, which takes some seconds at most.
-const TIMEOUT: Duration = Duration::from_secs(10);
-
-/// A route moves within a second; a pause is quiet within some; a handover may wait for an election.
-const TIMEOUT_WAITING: Duration = Duration::from_secs(60);
-
 /// Between two looks while waiting: people don't notice it, and a node doesn't either.
 const LOOK_EVERY: Duration = Duration::from_millis(200);
 
@@ -78,7 +72,7 @@ impl<'a, 't> Session<'a, 't> {
         }
         let addresses =
             endpoints::choose(&global.endpoint, global.config.as_deref(), environment.endpoint.as_deref())?;
-        let timeout = global.timeout.unwrap_or(if cli.command.waits() { TIMEOUT_WAITING } else { TIMEOUT });
+        let timeout = global.timeout.unwrap_or_else(|| cli.command.patience());
         Ok(Self {
             client: Client::new(addresses),
             timeout,

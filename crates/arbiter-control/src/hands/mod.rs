@@ -83,8 +83,18 @@ impl Hands {
 impl Arbiter {
     /// Plans for this moment, with what this node knows.
     pub fn plan_now(&self, evidence: &Evidence, now: MonoMs) -> Plan {
+        self.with_situation(evidence, now, plan)
+    }
+
+    /// Everything that a plan of this moment depends on.
+    pub fn with_situation<T>(
+        &self,
+        evidence: &Evidence,
+        now: MonoMs,
+        then: impl FnOnce(&Situation<'_>) -> T,
+    ) -> T {
         let elapsed_ms = self.office.as_ref().map_or(0, |office| office.stamp(now).elapsed_ms);
-        plan(&Situation {
+        then(&Situation {
             state: &self.state,
             evidence,
             now: self.state.log_at(elapsed_ms),

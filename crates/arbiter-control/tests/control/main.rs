@@ -10,5 +10,6 @@ mod office;
 mod pause;
 mod reconcile;
 mod reports;
+mod restarts;
 mod routes;
 mod world;

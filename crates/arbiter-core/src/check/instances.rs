@@ -1,7 +1,7 @@
 //! What must hold for an instance to be stopped or started, and for the slot to close.
 
 use super::judge::Judge;
-use super::require;
+use super::{require, restart};
 use crate::command::{Cause, SlotEnding};
 use crate::evidence::{Evidence, InstanceState};
 use crate::ids::{GatewayId, InstanceId};
@@ -9,37 +9,49 @@ use crate::policy::Gateway;
 use crate::state::{ClusterState, Slot, StopEnd};
 use crate::time::LogMs;
 
+pub(super) struct Stop<'a> {
+    pub gateway: &'a GatewayId,
+    pub instance: &'a InstanceId,
+    pub force: bool,
+    pub cause: Cause,
+}
+
 pub(super) fn check_stop(
     state: &ClusterState,
     evidence: &Evidence,
-    id: &GatewayId,
-    instance: &InstanceId,
-    force: bool,
-    cause: Cause,
+    stop: &Stop<'_>,
     now: LogMs,
 ) -> Result<(), String> {
+    let Stop { gateway: id, instance, force, cause } = *stop;
     let judge = Judge { policy: &state.policy, evidence };
     let gateway = state.policy.gateway(id).ok_or_else(|| format!("gateway {id} is not of the policy"))?;
     require(gateway.instance == *instance, || format!("the instance of {id} is {}", gateway.instance))?;
     require(state.policy.remediation.enabled && gateway.remediate, || {
         format!("{id} may not be stopped by policy")
     })?;
-    require(!judge.can_be_seen(gateway), || format!("{id} is not Down: it can be seen"))?;
+    // A restart that an operator asked for is the one exception.
+    if cause == Cause::OperatorRestart {
+        restart::is_asked_for(state, gateway, now)?;
+    } else {
+        require(!judge.can_be_seen(gateway), || format!("{id} is not Down: it can be seen"))?;
+    }
     let facts = judge.provider(gateway).ok_or("the provider has not been asked lately")?;
     match cause {
         Cause::ForceStop => {
             require(facts.state == InstanceState::Stopping, || format!("the provider says {}", facts.state))?;
             return check_force(state, instance, force, now);
         }
-        Cause::Remediate => {}
+        Cause::Remediate | Cause::OperatorRestart => {}
         _ => return Err(format!("{cause} is no cause to stop an instance")),
     }
     require(!force, || "a first stop is not forced".to_owned())?;
-    let after_ms = state.policy.remediation.remediate_after_ms;
-    let after_ms = if facts.impaired { after_ms / 2 } else { after_ms };
-    require(judge.gateway_is_down(gateway, after_ms), || {
-        format!("{id} has not been Down for {after_ms} ms")
-    })?;
+    if cause == Cause::Remediate {
+        let after_ms = state.policy.remediation.remediate_after_ms;
+        let after_ms = if facts.impaired { after_ms / 2 } else { after_ms };
+        require(judge.gateway_is_down(gateway, after_ms), || {
+            format!("{id} has not been Down for {after_ms} ms")
+        })?;
+    }
     require(facts.state == InstanceState::Running, || format!("the provider says {}", facts.state))?;
     require(facts.has_elastic_ip, || "it has no Elastic IP: its address would change".to_owned())?;
     if let Some(group) = &facts.auto_scaling_group {
@@ -47,6 +59,9 @@ pub(super) fn check_stop(
     }
     not_the_last_standing(state, &judge, gateway)?;
     zone_is_alive(state, &judge, gateway)?;
+    if cause == Cause::OperatorRestart {
+        return restart::spares_the_routes(state, &judge, gateway);
+    }
     routes_are_gone(state, &judge, gateway)
 }
 

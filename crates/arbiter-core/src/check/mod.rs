@@ -7,6 +7,7 @@
 
 mod instances;
 mod judge;
+mod restart;
 mod routes;
 
 #[cfg(test)]
@@ -31,7 +32,8 @@ pub fn intent(state: &ClusterState, intent: &Intent, evidence: &Evidence, now: L
             routes::check(state, evidence, &change, now)
         }
         Action::Stop { gateway, instance, force } => {
-            instances::check_stop(state, evidence, gateway, instance, *force, intent.cause, now)
+            let stop = instances::Stop { gateway, instance, force: *force, cause: intent.cause };
+            instances::check_stop(state, evidence, &stop, now)
         }
         Action::Start { gateway, instance } => {
             require(intent.cause == Cause::StartOwed, || format!("{} is no cause to start", intent.cause))?;
@@ -73,6 +75,9 @@ pub fn evidence_for<'a>(
                     state.policy.path(&assignment.path).is_some_and(|p| p.gateway.as_ref() == Some(gateway))
                 });
                 routes.extend(on_it.map(|(route, _)| route.clone()));
+                if state.restart_of(gateway).is_some() {
+                    routes.extend(restart::concerned(&state.policy, gateway).map(|route| route.id.clone()));
+                }
             }
         }
     }

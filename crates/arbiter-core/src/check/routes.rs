@@ -146,7 +146,7 @@ impl<'a> Case<'a> {
                 self.ours()?;
                 self.restores()
             }
-            Cause::Remediate | Cause::ForceStop | Cause::StartOwed => {
+            Cause::Remediate | Cause::OperatorRestart | Cause::ForceStop | Cause::StartOwed => {
                 Err(format!("{cause} is no cause to change a route"))
             }
         }
@@ -183,14 +183,14 @@ impl<'a> Case<'a> {
 
     fn drain(&self) -> Result<(), String> {
         let from = self.moves()?;
-        let drained = from.gateway.as_ref().is_some_and(|id| self.state.overrides.drains.contains_key(id));
+        let drained = from.gateway.as_ref().is_some_and(|id| self.state.is_drained(id));
         require(drained, || format!("the gateway of {} is not drained", from.id))?;
         self.not_drained()?;
         require(self.judge.path_is_up(self.to, 0), || format!("path {} is not Up", self.to.id))
     }
 
     fn not_drained(&self) -> Result<(), String> {
-        let drained = self.to.gateway.as_ref().filter(|id| self.state.overrides.drains.contains_key(*id));
+        let drained = self.to.gateway.as_ref().filter(|id| self.state.is_drained(id));
         require(drained.is_none(), || format!("the gateway of {} is drained", self.to.id))
     }
 

@@ -101,6 +101,8 @@ pub enum Cause {
     Reissue,
     /// A gateway has been `Down` for too long.
     Remediate,
+    /// An operator asked for the gateway to be stopped and started.
+    OperatorRestart,
     /// A stop hangs.
     ForceStop,
     /// What we stopped must run again.
@@ -121,6 +123,7 @@ impl fmt::Display for Cause {
             Self::DriftRepair => "drift-repair",
             Self::Reissue => "reissue",
             Self::Remediate => "remediate",
+            Self::OperatorRestart => "operator-restart",
             Self::ForceStop => "force-stop",
             Self::StartOwed => "start-owed",
         })

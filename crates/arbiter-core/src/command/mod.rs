@@ -208,6 +208,20 @@ pub enum Operation {
         /// The new interface.
         interface: String,
     },
+    /// Stop and start a gateway by hand, as soon as the guards allow; until then its routes are kept off it.
+    RestartGateway {
+        /// The gateway.
+        gateway: GatewayId,
+        /// Why.
+        reason: String,
+        /// Also if a route loses its last path that works.
+        force: bool,
+    },
+    /// Withdraw a restart that has not begun.
+    CancelRestart {
+        /// The gateway.
+        gateway: GatewayId,
+    },
     /// A new policy; its version must be exactly the next.
     ApplyPolicy {
         /// The version that it becomes.

@@ -52,7 +52,7 @@ impl<'a> Chooser<'a> {
                 judgement: plan.paths.get(id)?,
                 rank,
                 blocked: gateway.is_some_and(|gateway| state.is_blocked(gateway)),
-                drained: gateway.is_some_and(|gateway| state.overrides.drains.contains_key(gateway)),
+                drained: gateway.is_some_and(|gateway| state.is_drained(gateway)),
             })
         };
         let options = route.paths.iter().enumerate().filter_map(option).collect();

@@ -5,13 +5,17 @@
 //! [`crate::check`].
 
 mod choose;
+mod preview;
 mod remediate;
+mod restart;
 mod routes;
 
 #[cfg(test)]
 mod tests;
 
 pub use choose::Choice;
+pub use preview::{Preview, Step, objection, preview};
+pub use restart::Stand;
 
 use crate::command::{Action, Cause, Mode, SlotEnding};
 use crate::evidence::{Evidence, Verdict};
@@ -90,6 +94,8 @@ pub struct Plan {
     pub settle: Vec<IntentId>,
     /// The slot to close, and how it ended.
     pub close: Option<(GatewayId, SlotEnding)>,
+    /// How it stands with the restart by hand that somebody asked for.
+    pub restart: Option<Stand>,
     /// Routes seen elsewhere than committed.
     pub drift: BTreeMap<RouteId, Option<Target>>,
     /// Every route.

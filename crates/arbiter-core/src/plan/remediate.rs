@@ -1,6 +1,6 @@
 //! Stop, wait for stopped (by force after a while), start, healthy: the remediation of a dead gateway.
 
-use super::{Plan, Situation, Wish};
+use super::{Plan, Situation, Wish, restart};
 use crate::command::{Action, Cause, Mode, SlotEnding};
 use crate::evidence::{InstanceFacts, InstanceState, READ_STALENESS_MS, Verdict};
 use crate::health::{Alarm, Code};
@@ -21,9 +21,16 @@ pub(super) fn plan(situation: &Situation<'_>, plan: &mut Plan) {
         if situation.state.slot.as_ref().is_some_and(|slot| slot.instance == gateway.instance) {
             continue;
         }
+        let asked = situation.state.restart_of(&gateway.id);
         let Some(facts) = verdict::fresh_instance(&situation.state.policy, situation.evidence, gateway)
         else {
-            if plan.gateways.get(&gateway.id).is_some_and(|judgement| judgement.verdict == Verdict::Down) {
+            if let Some(asked) = asked {
+                restart::unseen(situation, asked, plan);
+            } else if plan
+                .gateways
+                .get(&gateway.id)
+                .is_some_and(|judgement| judgement.verdict == Verdict::Down)
+            {
                 let why = "the provider has not said lately what its instance does";
                 plan.alarms.push(Alarm::new(Code::RemediationHeld, &gateway.id, why));
             }
@@ -36,6 +43,8 @@ pub(super) fn plan(situation: &Situation<'_>, plan: &mut Plan) {
                 let why = "found stopped within an hour of our last stop".to_owned();
                 start(situation, gateway, vec![why], plan);
             }
+        } else if let Some(asked) = asked {
+            restart::plan(situation, gateway, facts, asked, plan);
         } else {
             begin(situation, gateway, facts, plan);
         }
@@ -48,7 +57,7 @@ fn shown_since_start(situation: &Situation<'_>, gateway: &Gateway, facts: &Insta
     last.is_none_or(|at| situation.now.since_ms(at) > facts.age_ms.saturating_add(READ_STALENESS_MS))
 }
 
-fn busy(situation: &Situation<'_>, gateway: &Gateway) -> bool {
+pub(super) fn busy(situation: &Situation<'_>, gateway: &Gateway) -> bool {
     situation.in_flight.contains(&Resource::Instance(gateway.instance.clone()))
 }
 
@@ -103,6 +112,24 @@ fn hindrance(
     if verdict::can_be_seen(policy, situation.evidence, gateway) {
         return Some("its host announced its end, but it can still be seen".to_owned());
     }
+    if let Some(why) = lonely(situation, gateway) {
+        return Some(why);
+    }
+    if let Some(route) = held_route(situation, gateway, plan) {
+        return Some(format!("route {route} is still on it and could go elsewhere"));
+    }
+    // While observing, what would be done becomes advice.
+    if let Some(refusal) = state.halted(situation.now).filter(|_| state.overrides.mode != Mode::Observe) {
+        return Some(refusal.to_string());
+    }
+    stop_guards(state, &gateway.id, &gateway.instance, Cause::Remediate, situation.now)
+        .err()
+        .map(|r| r.to_string())
+}
+
+/// Why nothing else would be left if this gateway were stopped: it is the last one, or its zone may be gone.
+pub(super) fn lonely(situation: &Situation<'_>, gateway: &Gateway) -> Option<String> {
+    let policy = &situation.state.policy;
     let mut others = policy.gateways.iter().filter(|other| other.id != gateway.id).peekable();
     let alone = others.peek().is_none();
     let runs = |other: &Gateway| {
@@ -117,23 +144,12 @@ fn hindrance(
             && node.id != gateway.node
             && verdict::freshness(policy, situation.evidence, node.id) != verdict::Freshness::Fresh
     };
-    if let Some(node) = policy.nodes.iter().find(silent) {
-        return Some(format!("{} of the same zone is silent as well: the zone may be gone", node.name));
-    }
-    if let Some(route) = held_route(situation, gateway, plan) {
-        return Some(format!("route {route} is still on it and could go elsewhere"));
-    }
-    // While observing, what would be done becomes advice.
-    if let Some(refusal) = state.halted(situation.now).filter(|_| state.overrides.mode != Mode::Observe) {
-        return Some(refusal.to_string());
-    }
-    stop_guards(state, &gateway.id, &gateway.instance, Cause::Remediate, situation.now)
-        .err()
-        .map(|r| r.to_string())
+    let node = policy.nodes.iter().find(silent)?;
+    Some(format!("{} of the same zone is silent as well: the zone may be gone", node.name))
 }
 
 /// Why this instance would not survive a stop.
-fn unfit(facts: &InstanceFacts) -> Option<String> {
+pub(super) fn unfit(facts: &InstanceFacts) -> Option<String> {
     if !facts.has_elastic_ip {
         let why = "it has no Elastic IP: its address would change and the tunnel never come back";
         return Some(why.to_owned());
@@ -156,7 +172,7 @@ fn held_route(situation: &Situation<'_>, gateway: &Gateway, plan: &Plan) -> Opti
     situation.state.assignments.iter().find(held).map(|(id, _)| id.clone())
 }
 
-fn stop(gateway: &Gateway, force: bool, cause: Cause, reasons: Vec<String>) -> Wish {
+pub(super) fn stop(gateway: &Gateway, force: bool, cause: Cause, reasons: Vec<String>) -> Wish {
     let action = Action::Stop { gateway: gateway.id.clone(), instance: gateway.instance.clone(), force };
     Wish { action, cause, reasons, importance: IMPORTANCE }
 }

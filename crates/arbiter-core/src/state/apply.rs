@@ -144,6 +144,7 @@ impl ClusterState {
         {
             self.remember(at, wall_ms, Event::PauseExpired { reason: pause.reason });
         }
+        self.expire_restart(at, wall_ms);
         Ok(())
     }
 

@@ -143,6 +143,13 @@ pub enum Event {
         /// Its reason.
         reason: String,
     },
+    /// A restart by hand ran out before it could begin.
+    RestartExpired {
+        /// The gateway.
+        gateway: GatewayId,
+        /// Its reason.
+        reason: String,
+    },
     /// A node's disk was admitted.
     Admitted {
         /// The node.

@@ -126,6 +126,8 @@ impl ClusterState {
             }
             Action::Stop { gateway, instance, .. } => {
                 self.stop_accepted(intent.id, gateway, instance, intent.cause);
+                // One request is good for one stop, whichever rule made it: the gateway is restarted now.
+                self.overrides.restart.take_if(|asked| asked.instance == *instance);
                 None
             }
             Action::Start { instance, .. } => {

@@ -8,12 +8,14 @@ mod history;
 mod intents;
 mod operations;
 mod remediation;
+mod restart;
 mod shared;
 #[cfg(test)]
 mod tests;
 
 pub use history::{Entry, Event, HISTORY_LIMIT};
 pub use remediation::{InstanceRecord, Slot, StopEnd, stop_guards};
+pub use restart::{RESTART_WAITS_MS, Restart};
 
 use crate::command::{Cause, EntryId, Intent, Mode, Outcome, Refusal};
 use crate::ids::{
@@ -106,6 +108,9 @@ pub struct Overrides {
     pub pins: BTreeMap<RouteId, PathId>,
     /// Paths that an operator switched to; each holds until it is `Down`.
     pub switchovers: BTreeMap<RouteId, PathId>,
+    /// The restart by hand that has not begun yet. One at a time: there is one slot.
+    #[serde(default)]
+    pub restart: Option<Restart>,
 }
 
 /// A pause.
@@ -213,6 +218,11 @@ impl ClusterState {
             matches!(&doubt.intent.action, crate::command::Action::Stop { instance: it, .. } if it == instance)
         });
         slot || stop
+    }
+
+    /// Whether routes are kept off a gateway: an operator drained it, or it waits for its restart by hand.
+    pub fn is_drained(&self, gateway: &GatewayId) -> bool {
+        self.overrides.drains.contains_key(gateway) || self.restart_of(gateway).is_some()
     }
 
     /// Until when a route may not move, if it has moved too often.

@@ -1,5 +1,6 @@
 //! Operators' commands.
 
+use super::restart::Asked;
 use super::{ClusterState, Event, Pause};
 use crate::command::{Applied, EntryId, Mode, Operation, Refusal};
 use crate::ids::{GatewayId, InstanceId, PathId, PolicyVersion, Resource, RouteId};
@@ -62,6 +63,11 @@ impl ClusterState {
             Operation::ReplaceGateway { gateway, instance, interface } => {
                 self.replace_gateway(gateway, instance, interface)?;
             }
+            Operation::RestartGateway { gateway, reason, force } => {
+                let reason = reason.chars().take(REASON_LIMIT).collect();
+                self.ask_restart(wall_ms, Asked { gateway, reason, force: *force, by })?;
+            }
+            Operation::CancelRestart { gateway } => self.cancel_restart(gateway)?,
             Operation::ApplyPolicy { version, policy } => {
                 self.apply_policy(*version, policy)?;
                 self.remember(at, wall_ms, Event::PolicyApplied { by: by.to_owned(), version: *version });
@@ -93,6 +99,11 @@ impl ClusterState {
         let gateway = self.policy.path(path).and_then(|path| path.gateway.as_ref());
         if let Some(drained) = gateway.filter(|gateway| self.overrides.drains.contains_key(*gateway)) {
             return Err(Refusal::Other(format!("gateway {drained} is drained: undrain it first")));
+        }
+        if let Some(waits) = gateway.filter(|gateway| self.restart_of(gateway).is_some()) {
+            return Err(Refusal::Other(format!(
+                "gateway {waits} waits for its restart by hand: `arbiterctl gateway restart {waits} --cancel` first"
+            )));
         }
         let home = self.policy.route(route).and_then(|route| route.paths.first()) == Some(path);
         let there = self.assignments.get(route).is_some_and(|assignment| assignment.path == *path);
@@ -147,6 +158,7 @@ impl ClusterState {
         }
         self.policy = Arc::new(policy);
         self.policy_version.0 += 1;
+        self.forget_restart();
         Ok(())
     }
 
@@ -174,6 +186,7 @@ impl ClusterState {
         self.overrides.pins.retain(|route, path| known(route, path));
         self.overrides.switchovers.retain(|route, path| known(route, path));
         self.overrides.drains.retain(|gateway, _| policy.gateway(gateway).is_some());
+        self.forget_restart();
         Ok(())
     }
 

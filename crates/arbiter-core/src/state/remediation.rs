@@ -84,7 +84,8 @@ pub fn stop_guards(
             _ => {}
         }
     }
-    if state.overrides.drains.contains_key(gateway) {
+    // Whoever asks for this very stop has seen that it is drained; nobody else may come in between.
+    if state.overrides.drains.contains_key(gateway) && cause != Cause::OperatorRestart {
         return refuse(format!("{gateway} is drained: an operator is at work on it"));
     }
     if cause == Cause::ForceStop {

@@ -15,7 +15,17 @@ pub enum MemberCommand {
 pub enum GatewayCommand {
     /// Give a gateway a new instance and interface, because its old instance is gone
     Replace(ReplaceArgs),
+    /// Stop and start a gateway, as soon as the guards of remediation allow it; its routes move away first
+    #[command(after_help = RESTART)]
+    Restart(RestartArgs),
 }
+
+const RESTART: &str = "\
+The request is kept by the cluster. Until the gateway is stopped, it is kept free of routes as \
+by a drain; afterwards they come home by the ordinary rules. It is refused where a stop by itself \
+would be (no Elastic IP, Auto Scaling, budget, cooldown, another gateway in the slot, the last \
+one running, a silent zone), and where a route would lose its last path that works, unless it is \
+forced. A request that has not begun runs out after ten minutes.";
 
 /// Which node.
 #[derive(Debug, Args)]
@@ -41,6 +51,28 @@ pub struct ReplaceArgs {
     /// Do not ask
     #[arg(short, long)]
     pub yes: bool,
+}
+
+/// Which gateway, and why; or that it shall not be.
+#[derive(Debug, Args)]
+pub struct RestartArgs {
+    /// The gateway's name
+    pub gateway: String,
+    /// Why, shown to everybody who looks
+    #[arg(long, value_name = "TEXT", value_parser = reason, required_unless_present = "cancel")]
+    pub reason: Option<String>,
+    /// Also if a route loses its last path that works
+    #[arg(long)]
+    pub force: bool,
+    /// Withdraw a restart that has not begun
+    #[arg(long, conflicts_with_all = ["reason", "force", "wait"])]
+    pub cancel: bool,
+    /// Do not ask
+    #[arg(short, long)]
+    pub yes: bool,
+    /// Wait until it is back and healthy. With this, the default of --timeout is 15m
+    #[arg(long)]
+    pub wait: bool,
 }
 
 /// Which gateway, and why.

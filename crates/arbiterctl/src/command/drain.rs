@@ -72,10 +72,10 @@ fn home_is_on(route: &RouteView, gateway: &str) -> bool {
 }
 
 /// Where a route goes when its gateway is drained: as the planner chooses, the best that is Up and not drained.
-fn leaves(route: &RouteView, gateway: &str, status: &StatusView) -> String {
+pub(super) fn leaves(route: &RouteView, gateway: &str, status: &StatusView) -> String {
     let drained = |path: &PathView| {
         let its = |g: &&crate::view::GatewayView| Some(&g.id) == path.gateway.as_ref();
-        status.gateways.iter().find(its).is_some_and(|its| its.drained.is_some())
+        status.gateways.iter().find(its).is_some_and(|its| its.drained.is_some() || its.restart.is_some())
     };
     let fits = |path: &&PathView| {
         path.gateway.as_deref() != Some(gateway) && path.verdict == Verdict::Up && !drained(path)

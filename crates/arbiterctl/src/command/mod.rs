@@ -15,6 +15,7 @@ pub(crate) mod policy;
 pub(crate) mod probes;
 pub(crate) mod readmit;
 pub(crate) mod replace;
+pub(crate) mod restart;
 pub(crate) mod resume;
 pub(crate) mod routes;
 pub(crate) mod status;

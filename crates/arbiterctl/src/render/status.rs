@@ -4,7 +4,7 @@ use super::lists::{committed_for, home, members, observed, probes, right};
 use super::page::{Page, Span, Style};
 use super::table::Table;
 use super::{Readable, before, counted, lasting, or_dash, stale, urgency_style, verdict, whose};
-use crate::view::{AlarmView, PauseView, StagesView, StatusView};
+use crate::view::{AlarmView, PauseView, RestartView, StagesView, StatusView};
 use arbiter_core::time::HumanMs;
 
 impl Readable for StatusView {
@@ -122,10 +122,11 @@ impl StatusView {
         let mut table =
             Table::new(["GATEWAY", "STATE", "FOR", "ZONE", "NODE", "INSTANCE", "EC2 SAYS", "NOTE"]);
         for gateway in &self.gateways {
-            let note = match (&gateway.drained, gateway.remediating) {
-                (_, true) => Span::new(Style::Warn, "being stopped and started"),
-                (Some(why), false) => Span::new(Style::Warn, format!("drained: {why}")),
-                (None, false) => or_dash(None::<String>),
+            let note = match (&gateway.drained, &gateway.restart) {
+                _ if gateway.remediating => Span::new(Style::Warn, "being stopped and started"),
+                (_, Some(asked)) => Span::new(Style::Warn, restart(asked)),
+                (Some(why), None) => Span::new(Style::Warn, format!("drained: {why}")),
+                (None, None) => or_dash(None::<String>),
             };
             table.row([
                 Span::plain(&gateway.id),
@@ -155,6 +156,16 @@ impl StatusView {
             page.field("LAST CALL", [Span::plain(stages(newest))]);
         }
     }
+}
+
+fn restart(asked: &RestartView) -> String {
+    let waits = asked.waits_for.as_ref().map(|why| format!(": {why}")).unwrap_or_default();
+    format!(
+        "waits for its restart ({}, by {}, {} left){waits}",
+        asked.reason,
+        asked.by,
+        HumanMs(asked.left_ms)
+    )
 }
 
 fn stages(stages: &StagesView) -> String {

@@ -49,6 +49,8 @@ pub struct EventView {
     pub actor: Option<String>,
     /// The intent, `EPOCH.NUMBER`.
     pub intent: Option<String>,
+    /// How a call or a remediation ended; `null` for all else.
+    pub outcome: Option<String>,
     /// Who said what.
     pub reasons: Vec<String>,
     /// What was seen; `null` if it is not kept.
@@ -82,6 +84,7 @@ impl From<v1::Event> for EventView {
             cause: some(wire.cause),
             actor: some(wire.actor),
             intent: some(wire.intent),
+            outcome: some(wire.outcome),
             reasons: wire.reasons,
             evidence,
         }

@@ -30,6 +30,38 @@ pub struct GatewayView {
     pub drained: Option<String>,
     /// It is being stopped and started.
     pub remediating: bool,
+    /// The restart by hand that it waits for; `null` if none was asked for.
+    pub restart: Option<RestartView>,
+}
+
+/// A restart by hand that has not begun.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct RestartView {
+    /// Why.
+    pub reason: String,
+    /// Who asked.
+    pub by: String,
+    /// Since when, in milliseconds since 1970.
+    pub since_wall_ms: u64,
+    /// Log time until it runs out.
+    pub left_ms: u64,
+    /// Also if a route loses its last path that works.
+    pub force: bool,
+    /// What it waits for, or what hinders it; `null` if nothing.
+    pub waits_for: Option<String>,
+}
+
+impl From<v1::RestartStatus> for RestartView {
+    fn from(wire: v1::RestartStatus) -> Self {
+        Self {
+            reason: wire.reason,
+            by: wire.by,
+            since_wall_ms: wire.since_wall_ms,
+            left_ms: wire.left_ms,
+            force: wire.force,
+            waits_for: some(wire.waits_for),
+        }
+    }
 }
 
 impl From<v1::GatewayStatus> for GatewayView {
@@ -46,6 +78,7 @@ impl From<v1::GatewayStatus> for GatewayView {
             state: some(wire.state),
             drained: some(wire.drained),
             remediating: wire.remediating,
+            restart: wire.restart.map(RestartView::from),
         }
     }
 }

@@ -17,7 +17,7 @@ mod written;
 pub use answered::Answered;
 pub use event::{EventLine, EventView, HistoryView};
 pub use explain::ExplainView;
-pub use gateway::GatewayView;
+pub use gateway::{GatewayView, RestartView};
 pub use member::{MemberView, MembersView};
 pub use policy::{PolicyDiffView, PolicyView};
 pub use probe::{ProbeView, ProbesView};

@@ -25,6 +25,7 @@ fn every_help_text() {
         "mode",
         "gateway",
         "gateway replace",
+        "gateway restart",
         "member",
         "member readmit",
         "policy",

@@ -12,6 +12,7 @@ mod help;
 mod looking;
 mod overrides;
 mod policy;
+mod restart;
 mod run;
 mod scenes;
 mod terminal;

@@ -6,7 +6,8 @@ use crate::run::against;
 use crate::{golden, scenes};
 use arbiter_proto::v1::operate_request::Operation;
 use arbiter_proto::v1::{
-    Drain, OperateReply, Pin, Readmit, ReplaceGateway, SetMode, StatusReply, Undrain, Unpin, Verdict,
+    CancelRestart, Drain, OperateReply, Pin, Readmit, ReplaceGateway, RestartGateway, SetMode, StatusReply,
+    Undrain, Unpin, Verdict,
 };
 
 fn fake(status: StatusReply) -> Fake {
@@ -21,6 +22,7 @@ fn fake(status: StatusReply) -> Fake {
 
 const REPLACE: [&str; 7] =
     ["gateway", "replace", "strongswan-1", "--instance", "i-0abc", "--eni", "eni-0def"];
+const RESTART: [&str; 5] = ["gateway", "restart", "strongswan-1", "--reason", "it leaks memory"];
 const DRAIN: [&str; 4] = ["drain", "strongswan-1", "--reason", "new kernel"];
 
 /// Every command of this kind, the name of its golden files, and what it must send.
@@ -49,6 +51,20 @@ fn all() -> Vec<(&'static str, Vec<&'static str>, Operation)> {
         ("unpin", vec!["unpin", "private-1"], Operation::Unpin(Unpin { route: "private-1".into() })),
         ("observe", vec!["mode", "observe"], Operation::SetMode(SetMode { observe: true })),
         ("act", vec!["mode", "act"], Operation::SetMode(SetMode { observe: false })),
+        (
+            "restart",
+            RESTART.to_vec(),
+            Operation::RestartGateway(RestartGateway {
+                gateway: "strongswan-1".into(),
+                reason: "it leaks memory".into(),
+                force: false,
+            }),
+        ),
+        (
+            "restart-cancel",
+            vec!["gateway", "restart", "strongswan-1", "--cancel"],
+            Operation::CancelRestart(CancelRestart { gateway: "strongswan-1".into() }),
+        ),
         (
             "replace",
             REPLACE.to_vec(),

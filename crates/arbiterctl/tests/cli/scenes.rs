@@ -81,6 +81,7 @@ fn gateway(number: u64) -> GatewayStatus {
         state: "running".into(),
         drained: String::new(),
         remediating: false,
+        restart: None,
     }
 }
 
@@ -383,6 +384,7 @@ fn event(index: u64, ago_ms: u64, kind: &str, subject: &str, summary: &str) -> E
         intent: String::new(),
         reasons: vec![],
         evidence_json: String::new(),
+        outcome: String::new(),
     }
 }
 
@@ -412,6 +414,7 @@ pub fn history() -> HistoryReply {
             },
             Event {
                 intent: "17.4".into(),
+                outcome: "done".into(),
                 ..event(62, 130_800, "ended", "private-1", &format!("{moved}: done"))
             },
         ],

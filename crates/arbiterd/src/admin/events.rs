@@ -63,6 +63,7 @@ struct Parts {
     intent: String,
     reasons: Vec<String>,
     evidence_json: String,
+    outcome: &'static str,
 }
 
 /// The name of the node that was in office, as far back as the history tells.
@@ -98,6 +99,7 @@ fn event(state: &ClusterState, entry: &Entry) -> v1::Event {
         intent: parts.intent,
         reasons: parts.reasons,
         evidence_json: parts.evidence_json,
+        outcome: parts.outcome.to_owned(),
     }
 }
 
@@ -147,6 +149,12 @@ fn mutation(policy: &Policy, event: &Event) -> Parts {
             subject: action_subject(action),
             summary: ended_words(policy, action, outcome),
             intent: id.to_string(),
+            outcome: match outcome {
+                Outcome::Done => "done",
+                Outcome::Failed { .. } => "failed",
+                Outcome::NoAnswer { .. } => "no-answer",
+                Outcome::NotSent { .. } => "not-sent",
+            },
             ..Parts::default()
         },
         Event::Settled { id, action } => Parts {
@@ -220,6 +228,11 @@ fn operation_words(operation: &Operation) -> (String, String) {
         Operation::ReplaceGateway { gateway, instance, interface } => {
             (gateway.0.clone(), format!("replace by {instance} with {interface}"))
         }
+        Operation::RestartGateway { gateway, reason, force } => {
+            let how = if *force { "restart, by force" } else { "restart" };
+            (gateway.0.clone(), format!("{how}: {reason}"))
+        }
+        Operation::CancelRestart { gateway } => (gateway.0.clone(), "withdraw the restart".to_owned()),
         Operation::ApplyPolicy { version, .. } => (String::new(), format!("apply policy version {version}")),
     }
 }
@@ -239,16 +252,13 @@ fn happening(policy: &Policy, event: &Event) -> Parts {
             simple("adopted", route.0.clone(), format!("{route} is taken over on {path}: {reason}"))
         }
         Event::SlotClosed { gateway, ending } => {
-            let how = match ending {
-                SlotEnding::Healthy => "it is healthy again",
-                SlotEnding::Failed => "it did not come back, and its attempts are used up",
-                SlotEnding::Gone => "its instance is gone",
+            let (outcome, how) = match ending {
+                SlotEnding::Healthy => ("healthy", "it is healthy again"),
+                SlotEnding::Failed => ("failed", "it did not come back, and its attempts are used up"),
+                SlotEnding::Gone => ("gone", "its instance is gone"),
             };
-            simple(
-                "remediation-ended",
-                gateway.0.clone(),
-                format!("the remediation of {gateway} ends: {how}"),
-            )
+            let summary = format!("the remediation of {gateway} ends: {how}");
+            Parts { outcome, ..simple("remediation-ended", gateway.0.clone(), summary) }
         }
         Event::DriftSeen { route, seen } => {
             let seen = seen.as_ref().map_or_else(|| "nothing".to_owned(), ToString::to_string);
@@ -256,6 +266,10 @@ fn happening(policy: &Policy, event: &Event) -> Parts {
         }
         Event::PauseExpired { reason } => {
             simple("pause-expired", String::new(), format!("the pause has run out: {reason}"))
+        }
+        Event::RestartExpired { gateway, reason } => {
+            let summary = format!("the restart by hand has run out before it could begin: {reason}");
+            simple("restart-expired", gateway.0.clone(), summary)
         }
         Event::Admitted { node, .. } => {
             let name = policy.node_name(*node);

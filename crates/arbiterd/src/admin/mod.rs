@@ -134,10 +134,11 @@ impl AdminService {
             arbiter_raft::ProposeError::Unknown(_) => Status::deadline_exceeded(error.to_string()),
             other => Status::unavailable(other.to_string()),
         })?;
-        Ok(Response::new(self.operated(look.wall_ms.0, entry.index.0, &applied)))
+        Ok(Response::new(self.operated(look.wall_ms.0, entry.index.0, entry.index.0, &applied)))
     }
 
-    fn operated(&self, wall_ms: u64, index: u64, applied: &Applied) -> v1::OperateReply {
+    /// `index` is where the command stands in the log, 0 if it does not.
+    fn operated(&self, wall_ms: u64, known: u64, index: u64, applied: &Applied) -> v1::OperateReply {
         let refusal = match applied {
             Applied::Refused(refusal) => refusal.to_string(),
             _ => String::new(),
@@ -148,7 +149,7 @@ impl AdminService {
                 linearizable: true,
                 stale_because: String::new(),
                 wall_ms,
-                applied: index,
+                applied: known,
             }),
             index,
             accepted: refusal.is_empty(),
@@ -272,8 +273,10 @@ impl Admin for AdminService {
             Err(other) => return Err(unavailable(other)),
         };
         // Only for people: what came of the command does not depend on it.
-        let wall_ms = self.control.look().await.map_or(0, |look| look.wall_ms.0);
-        let reply = self.operated(wall_ms, answer.entry.index.0, &answer.applied);
+        let looked = self.control.look().await;
+        let (wall_ms, known) = looked.map_or((0, 0), |look| (look.wall_ms.0, look.state.applied.index.0));
+        let index = answer.entry.map_or(0, |entry| entry.index.0);
+        let reply = self.operated(wall_ms, known.max(index), index, &answer.applied);
         Ok(Response::new(v1::OperateReply {
             quiet: answer.quiet,
             start_to_come: answer.start_to_come.map(|gateway| gateway.0).unwrap_or_default(),

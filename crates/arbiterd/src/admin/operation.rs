@@ -53,6 +53,16 @@ pub(super) fn read(operation: Option<v1::operate_request::Operation>) -> Result<
                 interface: name("interface", interface)?,
             }
         }
+        Some(Wire::RestartGateway(v1::RestartGateway { gateway, reason, force })) => {
+            Operation::RestartGateway {
+                gateway: GatewayId(name("gateway", gateway)?),
+                reason: given("a restart", reason)?,
+                force,
+            }
+        }
+        Some(Wire::CancelRestart(cancel)) => {
+            Operation::CancelRestart { gateway: GatewayId(name("gateway", cancel.gateway)?) }
+        }
         Some(Wire::ApplyPolicy(v1::ApplyPolicy { version, toml })) => {
             let (policy, _) = arbiter_config::parse_policy(Path::new("the policy that was sent"), &toml)
                 .map_err(|refused| Status::invalid_argument(words_of(&refused)))?;

@@ -6,9 +6,10 @@ use arbiter_core::command::Mode;
 use arbiter_core::evidence::Verdict;
 use arbiter_core::health::Alarm;
 use arbiter_core::ids::NodeId;
-use arbiter_core::plan::RouteView;
+use arbiter_core::plan::{RouteView, Stand};
 use arbiter_core::policy::{Gateway, NodePolicy, Path, Policy, ProbeKind, ProbeRole, Route, Subject};
 use arbiter_core::report::Report;
+use arbiter_core::state::Restart;
 use arbiter_core::time::LogMs;
 use arbiter_proto::report::{ending, verdict};
 use arbiter_proto::v1;
@@ -162,6 +163,22 @@ fn gateway_status(look: &Look, gateway: &Gateway) -> v1::GatewayStatus {
         state: look.evidence.instances.get(&gateway.id).map(|i| i.state.to_string()).unwrap_or_default(),
         drained: state.overrides.drains.get(&gateway.id).cloned().unwrap_or_default(),
         remediating: state.slot.as_ref().is_some_and(|slot| slot.gateway == gateway.id),
+        restart: state.restart_of(&gateway.id).map(|asked| restart_status(look, asked)),
+    }
+}
+
+fn restart_status(look: &Look, asked: &Restart) -> v1::RestartStatus {
+    let waits_for = match &look.plan.restart {
+        Some(Stand::Waits(why) | Stand::Hindered(why)) => why.clone(),
+        Some(Stand::Begins) | None => String::new(),
+    };
+    v1::RestartStatus {
+        reason: asked.reason.clone(),
+        by: asked.by.clone(),
+        since_wall_ms: asked.wall_ms.0,
+        left_ms: asked.until.since_ms(log_now(look)),
+        force: asked.force,
+        waits_for,
     }
 }
 

@@ -136,6 +136,8 @@ fn gateways(html: &mut Html, status: &v1::StatusReply) {
     let row = |gateway: &v1::GatewayStatus| {
         let note = if gateway.remediating {
             Cell::new(Look::Warn, "being stopped and started")
+        } else if let Some(asked) = &gateway.restart {
+            Cell::new(Look::Warn, format!("waits for its restart by hand: {}", asked.waits_for))
         } else if gateway.drained.is_empty() {
             Cell::or_dash("")
         } else {

@@ -12,6 +12,7 @@ mod formation;
 mod majority;
 mod operating;
 mod policy;
+mod restart;
 mod stall;
 #[cfg(test)]
 mod starts;

@@ -23,6 +23,7 @@ use arbiter_core::evidence::Verdict;
 use arbiter_core::ids::{ClusterId, Epoch, Incarnation, IntentId, NodeId, Resource};
 use arbiter_core::policy::Policy;
 use arbiter_core::state::{ClusterState, Event};
+use arbiter_core::verdict;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
@@ -262,6 +263,32 @@ impl World {
             let epoch = newest.entry(call.call.action.resource()).or_default();
             assert!(id.epoch >= *epoch, "{id} was called after epoch {epoch}\n{}", self.tale());
             *epoch = id.epoch;
+        }
+        self.judge_stops();
+    }
+
+    /// S5: what can be seen is stopped only by an operator's request, one stop for each.
+    fn judge_stops(&self) {
+        let state = self.state();
+        let mut asked = BTreeSet::new();
+        for entry in &state.history {
+            match &entry.event {
+                Event::Operated { operation: Operation::RestartGateway { gateway, .. }, .. } => {
+                    asked.insert(gateway.clone());
+                }
+                Event::Operated { operation: Operation::CancelRestart { gateway }, .. }
+                | Event::RestartExpired { gateway, .. } => {
+                    asked.remove(gateway);
+                }
+                Event::Intended { id, action: Action::Stop { gateway, .. }, cause, evidence, .. } => {
+                    let of_policy = self.policy.gateway(gateway).expect("known");
+                    let evidence = evidence.as_ref().expect("a short story keeps it");
+                    let seen = verdict::can_be_seen(&self.policy, evidence, of_policy);
+                    let excused = asked.remove(gateway) && *cause == Cause::OperatorRestart;
+                    assert!(!seen || excused, "S5: {id} stops what can be seen\n{}", self.tale());
+                }
+                _ => {}
+            }
         }
     }
 

@@ -7,6 +7,7 @@ mod operators;
 mod properties;
 
 mod remediation;
+mod restart;
 mod slot;
 mod takeover;
 mod world;

@@ -1,6 +1,6 @@
 //! The planner against the independent check, in situations that nobody thought of.
 
-use crate::command::{Action, Applied, Cause, Mode};
+use crate::command::{Action, Applied, Cause, Mode, Operation};
 use crate::evidence::{Evidence, InstanceState, Verdict};
 use crate::fixture::{
     Cluster, Dice, dice, eni, force_stop, policy, policy_with_direct_connect, route, set, stop, tunnel,
@@ -20,6 +20,11 @@ fn cluster(dice: &mut Dice) -> Cluster {
     if dice.once_in(2) {
         let operation = dice.operation();
         cluster.asked(operation);
+    }
+    if dice.once_in(4) {
+        let gateway = crate::fixture::gateway(dice.pick(&[1, 2]));
+        let reason = "it hangs".to_owned();
+        cluster.asked(Operation::RestartGateway { gateway, reason, force: dice.once_in(2) });
     }
     cluster
 }
@@ -56,7 +61,7 @@ fn s4(state: &ClusterState, evidence: &Evidence, action: &Action, cause: Cause) 
             here.verdict == Verdict::Unknown && here.for_ms >= 60_000 && there.verdict == Verdict::Up
         }
         Cause::Failback => rank(to) < rank(from) && there.verdict == Verdict::Up && there.for_ms >= wait_ms,
-        Cause::Drain => gateway(from).is_some_and(|gateway| overrides.drains.contains_key(&gateway)),
+        Cause::Drain => gateway(from).is_some_and(|gateway| state.is_drained(&gateway)),
         Cause::Switchover => overrides.switchovers.get(id) == Some(to),
         Cause::Pin => overrides.pins.get(id) == Some(to),
         _ => false,
@@ -65,7 +70,7 @@ fn s4(state: &ClusterState, evidence: &Evidence, action: &Action, cause: Cause) 
 }
 
 /// S5, as far as one acceptance can break it.
-fn s5(state: &ClusterState, evidence: &Evidence, action: &Action) -> Result<(), String> {
+fn s5(state: &ClusterState, evidence: &Evidence, action: &Action, cause: Cause) -> Result<(), String> {
     let Action::Stop { gateway: id, instance, force } = action else { return Ok(()) };
     let gateway = state.policy.gateway(id).expect("a gateway of the policy");
     let facts = &evidence.instances[id];
@@ -78,14 +83,20 @@ fn s5(state: &ClusterState, evidence: &Evidence, action: &Action) -> Result<(), 
         .get(instance)
         .map_or(0, |record| record.stops.iter().filter(|at| now.since_ms(**at) < 3_600_000).count());
     let down = verdict::gateway(&state.policy, evidence, gateway);
+    // The one exception: an operator asked for this very restart.
+    let asked = state.overrides.restart.as_ref();
+    let by_hand = cause == Cause::OperatorRestart
+        && asked.is_some_and(|it| it.gateway == *id && it.instance == *instance && now < it.until);
     for (wrong, what) in [
-        (verdict::can_be_seen(&state.policy, evidence, gateway), "it can be seen"),
+        (!by_hand && verdict::can_be_seen(&state.policy, evidence, gateway), "it can be seen"),
         (others + in_doubt > 0, "another is being stopped"),
         (!force && stops >= 3, "past its budget"),
-        (!force && down.verdict != Verdict::Down, "it is not Down"),
+        (!by_hand && !force && down.verdict != Verdict::Down, "it is not Down"),
+        (by_hand && *force, "a restart is not forced upon the instance"),
+        (by_hand && !facts.has_elastic_ip, "it would lose its address"),
         (!force && facts.state != InstanceState::Running, "it does not run"),
         (*force && facts.state != InstanceState::Stopping, "it does not hang"),
-        (state.overrides.drains.contains_key(id), "it is drained"),
+        (!by_hand && state.overrides.drains.contains_key(id), "it is drained"),
         (state.halted(now).is_some(), "the cluster is halted"),
     ] {
         if wrong {
@@ -101,7 +112,7 @@ fn wild(dice: &mut Dice, evidence: &Evidence) -> (Action, Cause) {
     let to = dice.pick(&[1, 2]);
     let before = evidence.routes.get(&route(n)).and_then(|facts| facts.target.clone());
     match dice.below(6) {
-        0 => (stop(n), Cause::Remediate),
+        0 => (stop(n), dice.pick(&[Cause::Remediate, Cause::OperatorRestart])),
         1 => (force_stop(n), Cause::ForceStop),
         2 => (stop(n), dice.cause()),
         3 => {
@@ -129,9 +140,11 @@ fn the_situations_reach_every_cause() {
         for wish in plan.wishes {
             *planned.entry(wish.cause).or_insert(0) += 1;
         }
-        let (action, cause) = wild(&mut dice, &evidence);
-        if cluster.clone().intends(action, cause, &evidence).is_ok() {
-            *accepted.entry(cause).or_insert(0) += 1;
+        for _ in 0..4 {
+            let (action, cause) = wild(&mut dice, &evidence);
+            if cluster.clone().intends(action, cause, &evidence).is_ok() {
+                *accepted.entry(cause).or_insert(0) += 1;
+            }
         }
     }
     for cause in Dice::CAUSES.into_iter().filter(|cause| *cause != Cause::PolicyChange) {
@@ -155,7 +168,7 @@ proptest! {
             let granted = cluster.clone().grants(wish, &evidence);
             prop_assert!(granted.is_ok(), "{}: {wish:#?}", granted.unwrap_err());
             let by_rules = s4(&cluster.state, &evidence, &wish.action, wish.cause)
-                .and_then(|()| s5(&cluster.state, &evidence, &wish.action));
+                .and_then(|()| s5(&cluster.state, &evidence, &wish.action, wish.cause));
             prop_assert_eq!(by_rules, Ok(()), "{:#?}", wish);
         }
         if let Some((gateway, ending)) = plan.close {
@@ -176,7 +189,7 @@ proptest! {
             let (action, cause) = wild(&mut dice, &evidence);
             if cluster.clone().intends(action.clone(), cause, &evidence).is_ok() {
                 let by_rules = s4(&cluster.state, &evidence, &action, cause)
-                    .and_then(|()| s5(&cluster.state, &evidence, &action));
+                    .and_then(|()| s5(&cluster.state, &evidence, &action, cause));
                 prop_assert_eq!(by_rules, Ok(()), "{:?} {}", action, cause);
                 let Action::SetRoute { path, after, .. } = &action else { continue };
                 let target = &cluster.state.policy.path(path).expect("known").target;
@@ -204,7 +217,7 @@ proptest! {
                 let granted = cluster.clone().grants(&wish, &weaker);
                 prop_assert!(granted.is_err(), "on healthy evidence: {wish:#?}");
             }
-            for cause in [Cause::Remediate, Cause::StartOwed, Cause::ForceStop] {
+            for cause in [Cause::Remediate, Cause::OperatorRestart, Cause::StartOwed, Cause::ForceStop] {
                 if matches!(wish.action, Action::SetRoute { .. }) {
                     prop_assert!(cluster.clone().intends(wish.action.clone(), cause, &evidence).is_err());
                 }

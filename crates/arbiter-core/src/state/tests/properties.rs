@@ -186,6 +186,7 @@ proptest! {
                 if expired {
                     before.overrides.pause = None;
                 }
+                before.overrides.restart.take_if(|asked| asked.until <= state.log_now());
                 before.history.clone_from(&state.history);
                 prop_assert_eq!(&before, &state);
             }

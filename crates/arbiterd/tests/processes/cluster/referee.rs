@@ -6,7 +6,7 @@ use arbiter_proto::v1;
 use std::collections::BTreeMap;
 
 impl Cluster {
-    /// S1, S2 and S6 over the whole run. All three nodes must run.
+    /// S1, S2, S5's one exception and S6 over the whole run. All three nodes must run.
     pub async fn judge(&mut self) {
         let history = self
             .until("the same history on all nodes", async |cluster| {
@@ -21,6 +21,7 @@ impl Cluster {
         let calls = self.mutations();
         assert_eq!(second_hands(&calls), Vec::<String>::new(), "S1");
         assert_eq!(without_intent(&calls, &history), Vec::<String>::new(), "S2");
+        assert_eq!(unasked_stops(&history), Vec::<String>::new(), "S5");
     }
 }
 
@@ -53,7 +54,7 @@ fn without_intent(calls: &[CallRecord], history: &[v1::Event]) -> Vec<String> {
         history.iter().any(|event| {
             event.kind == "intended"
                 && Some(&event.intent) == id.as_ref()
-                && event.summary.contains(&target(call))
+                && event.summary.contains(named(call))
                 && !event.evidence_json.is_empty()
         })
     };
@@ -64,6 +65,25 @@ fn without_intent(calls: &[CallRecord], history: &[v1::Event]) -> Vec<String> {
         .collect()
 }
 
+/// S5: a gateway that can be seen is stopped only because an operator asked for it; each request is good for one stop.
+fn unasked_stops(history: &[v1::Event]) -> Vec<String> {
+    let (mut asked, mut found) = (BTreeMap::new(), Vec::new());
+    for event in history {
+        let requests: &mut usize = asked.entry(event.subject.clone()).or_default();
+        match event.kind.as_str() {
+            "operated" if event.summary.starts_with("restart") => *requests += 1,
+            "operated" if event.summary == "withdraw the restart" => *requests = 0,
+            "restart-expired" => *requests = 0,
+            "intended" if event.cause == "operator-restart" => match requests.checked_sub(1) {
+                Some(left) => *requests = left,
+                None => found.push(format!("{}: {}", event.intent, event.summary)),
+            },
+            _ => {}
+        }
+    }
+    found
+}
+
 fn resource(call: &CallRecord) -> String {
     let ids = ["RouteTableId", "InstanceId.1"];
     ids.iter().find_map(|name| call.param(name)).unwrap_or(&call.action).to_owned()
@@ -71,6 +91,12 @@ fn resource(call: &CallRecord) -> String {
 
 fn target(call: &CallRecord) -> String {
     call.param("NetworkInterfaceId").unwrap_or(&call.action).to_owned()
+}
+
+/// What the words of its intent must name.
+fn named(call: &CallRecord) -> &str {
+    let names = ["NetworkInterfaceId", "InstanceId.1"];
+    names.iter().find_map(|name| call.param(name)).unwrap_or(&call.action)
 }
 
 /// The referee itself must be able to whistle.
@@ -102,4 +128,22 @@ async fn s1_and_s2_are_seen_to_be_broken() {
     call(7, "eni-2d75e606").await;
     assert_eq!(second_hands(&cluster.mutations()).len(), 1);
     assert_eq!(without_intent(&cluster.mutations(), &[]).len(), 4);
+}
+
+#[test]
+fn a_stop_that_nobody_asked_for_is_seen() {
+    let event = |kind: &str, summary: &str, cause: &str| v1::Event {
+        kind: kind.to_owned(),
+        subject: "strongswan-1".to_owned(),
+        summary: summary.to_owned(),
+        cause: cause.to_owned(),
+        ..v1::Event::default()
+    };
+    let stop = event("intended", "stop strongswan-1 (i-1)", "operator-restart");
+    let ask = event("operated", "restart: why", "");
+    assert!(unasked_stops(&[ask.clone(), stop.clone()]).is_empty());
+    assert_eq!(unasked_stops(std::slice::from_ref(&stop)).len(), 1);
+    assert_eq!(unasked_stops(&[ask.clone(), stop.clone(), stop.clone()]).len(), 1);
+    let withdrawn = event("operated", "withdraw the restart", "");
+    assert_eq!(unasked_stops(&[ask, withdrawn, stop]).len(), 1);
 }
