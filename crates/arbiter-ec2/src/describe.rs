@@ -3,10 +3,11 @@
 //! Ids are passed as filters, not as ids: a filter answers with what exists, whereas one unknown id among ids
 //! fails the whole call, and would blind us for everything else.
 
-use crate::failure::{is_throttling, look_failed};
+use crate::failure::look_failed;
 use crate::pace::Api;
 use crate::provider::Ec2;
 use arbiter_control::provider::{ProviderError, ProviderErrorKind};
+use arbiter_core::command::is_throttling;
 use aws_sdk_ec2::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_ec2::types::{Filter, Instance, InstanceStatus, NetworkInterface, RouteTable};
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;

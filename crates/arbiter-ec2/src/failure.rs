@@ -2,16 +2,12 @@
 
 use crate::pace::Api;
 use arbiter_control::provider::{ProviderError, ProviderErrorKind};
-use arbiter_core::command::Outcome;
+use arbiter_core::command::{Outcome, is_throttling};
 use aws_credential_types::provider::error::CredentialsError;
 use aws_sdk_ec2::error::{ProvideErrorMetadata, SdkError};
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_types::error::display::DisplayErrorContext;
 use std::error::Error;
-
-/// EC2's words for "slower".
-const THROTTLING: &[&str] =
-    &["RequestLimitExceeded", "Throttling", "ThrottlingException", "RequestThrottled"];
 
 /// EC2's words for "not you" and "not this".
 const DENIED: &[&str] = &[
@@ -29,11 +25,6 @@ const DENIED: &[&str] = &[
     "PendingVerification",
     "UnrecognizedClientException",
 ];
-
-/// Whether EC2 refused a call for its rate.
-pub(crate) fn is_throttling(code: &str) -> bool {
-    THROTTLING.contains(&code)
-}
 
 /// Whether EC2 refused a call for who made it.
 pub(crate) fn is_denial(code: &str) -> bool {

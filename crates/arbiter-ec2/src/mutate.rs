@@ -1,7 +1,7 @@
 //! Writing: one request per mutation, once, with an end, and an honest word on how it ended.
 
 use crate::connect::timeouts;
-use crate::failure::{is_throttling, mutation_failed};
+use crate::failure::mutation_failed;
 use crate::pace::Api;
 use crate::provider::Ec2;
 use crate::tagging::{Departure, TagCall};
@@ -124,7 +124,7 @@ impl Ec2 {
             Err(err) => mutation_failed(&err, departure.happened()),
         };
         match &outcome {
-            Outcome::Failed { code, .. } if is_throttling(code) => self.refused(api),
+            failed if failed.is_throttled() => self.refused(api),
             Outcome::Done | Outcome::Failed { .. } => self.accepted(api),
             Outcome::NoAnswer { .. } | Outcome::NotSent { .. } => {}
         }

@@ -155,6 +155,22 @@ pub enum Outcome {
     },
 }
 
+/// EC2's words for "slower".
+const THROTTLING: &[&str] =
+    &["RequestLimitExceeded", "Throttling", "ThrottlingException", "RequestThrottled"];
+
+/// Whether EC2 refused a call for its rate: there is nothing wrong with the call itself.
+pub fn is_throttling(code: &str) -> bool {
+    THROTTLING.contains(&code)
+}
+
+impl Outcome {
+    /// Whether the provider refused it for its rate.
+    pub fn is_throttled(&self) -> bool {
+        matches!(self, Self::Failed { code, .. } if is_throttling(code))
+    }
+}
+
 impl fmt::Display for Outcome {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

@@ -4,7 +4,7 @@ mod answer;
 mod intent;
 
 pub use answer::{Applied, Refusal};
-pub use intent::{Action, Cause, Intent, Outcome};
+pub use intent::{Action, Cause, Intent, Outcome, is_throttling};
 
 use crate::evidence::Evidence;
 use crate::ids::{

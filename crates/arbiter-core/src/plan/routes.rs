@@ -149,8 +149,8 @@ impl Case<'_, '_> {
         if let Some(until) = self.situation.state.frozen_until(&self.route.id, self.situation.now) {
             let left = HumanMs(until.since_ms(self.situation.now));
             self.alarm(Code::Frozen, format!("it would go to {to} ({cause}); it thaws in {left}"));
-            // It stays, but it stays where it was agreed to be.
-            self.standing(assignment);
+            // It stays, but it stays where it was agreed to be. That there is no better path nobody may say.
+            self.away_from_home(assignment);
             self.keep(assignment);
             return;
         }
@@ -168,6 +168,10 @@ impl Case<'_, '_> {
             Some(Verdict::Unknown) => self.alarm(Code::PathUnknown, assignment.path.to_string()),
             _ => {}
         }
+        self.away_from_home(assignment);
+    }
+
+    fn away_from_home(&mut self, assignment: &Assignment) {
         if self.route.paths.first().is_some_and(|first| *first != assignment.path) {
             self.alarm(Code::AwayFromHome, format!("on {}", assignment.path));
         }
@@ -191,8 +195,9 @@ impl Case<'_, '_> {
         let works = self.plan.paths.get(&path.id).is_some_and(|judgement| judgement.verdict != Verdict::Down);
         let last = assignment.own.back().filter(|own| own.after == path.target);
         let unacknowledged = last.is_some_and(|own| own.outcome != Some(Outcome::Done));
-        if let Some(Outcome::Failed { code, message }) = last.and_then(|own| own.outcome.as_ref()) {
-            self.alarm(Code::CallFailed, format!("{code}: {message}"));
+        if let Some(outcome @ Outcome::Failed { code, message }) = last.and_then(|own| own.outcome.as_ref()) {
+            let alarm = if outcome.is_throttled() { Code::ProviderThrottled } else { Code::CallFailed };
+            self.alarm(alarm, format!("pointing it at {}: {code}: {message}", path.target));
         }
         if unacknowledged || strayed(assignment, &seen, now) {
             let wait_ms =
