@@ -4,6 +4,7 @@ mod batches;
 mod dispatch;
 mod endings;
 mod gateways;
+mod held;
 mod leadership;
 mod lines;
 mod office;

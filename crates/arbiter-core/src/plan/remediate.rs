@@ -151,11 +151,15 @@ pub(super) fn lonely(situation: &Situation<'_>, gateway: &Gateway) -> Option<Str
 /// Why this instance would not survive a stop.
 pub(super) fn unfit(facts: &InstanceFacts) -> Option<String> {
     if !facts.has_elastic_ip {
-        let why = "it has no Elastic IP: its address would change and the tunnel never come back";
+        let why = "it has no Elastic IP: started again it would have another address, and its tunnel would never come \
+                   back; associate one, or restart it by hand";
         return Some(why.to_owned());
     }
     let group = facts.auto_scaling_group.as_ref()?;
-    Some(format!("it belongs to the Auto Scaling group {group}: a stop would get it terminated"))
+    Some(format!(
+        "it belongs to the Auto Scaling group `{group}`, which terminates what is stopped: detach it from the group, or \
+         let the group replace it and run `arbiterctl gateway replace`"
+    ))
 }
 
 /// A route that is still on this gateway although another of its paths is not `Down`.
@@ -199,11 +203,6 @@ fn carry_on(situation: &Situation<'_>, slot: &Slot, plan: &mut Plan) {
     let state = situation.state;
     let opened = HumanMs(situation.now.since_ms(slot.opened));
     plan.alarms.push(Alarm::new(Code::Remediating, &slot.gateway, format!("for {opened}: {}", stage(slot))));
-    let resource = Resource::Instance(slot.instance.clone());
-    if situation.in_flight.contains(&resource) || state.unsettled_on(&resource).next().is_some() {
-        return;
-    }
-    let Some((end, ended)) = slot.stop_end else { return };
     // The gateway may be gone from the policy, or have another instance there: the slot still ends properly.
     let current = state.policy.gateway(&slot.gateway).filter(|gateway| gateway.instance == slot.instance);
     let gateway = current.cloned().unwrap_or_else(|| Gateway {
@@ -215,6 +214,14 @@ fn carry_on(situation: &Situation<'_>, slot: &Slot, plan: &mut Plan) {
         remediate: false,
     });
     let facts = current.and_then(|it| verdict::fresh_instance(&state.policy, situation.evidence, it));
+    if let Some(facts) = facts.filter(|facts| facts.state == InstanceState::Stopping) {
+        warn_of_hanging(situation, slot, facts.state_for_ms, plan);
+    }
+    let resource = Resource::Instance(slot.instance.clone());
+    if situation.in_flight.contains(&resource) || state.unsettled_on(&resource).next().is_some() {
+        return;
+    }
+    let Some((end, ended)) = slot.stop_end else { return };
     if facts.is_some_and(|facts| verdict::is_gone(&state.policy, facts)) {
         plan.close = Some((slot.gateway.clone(), SlotEnding::Gone));
         return;
@@ -224,6 +231,21 @@ fn carry_on(situation: &Situation<'_>, slot: &Slot, plan: &mut Plan) {
         (Some(gateway), Some(acked)) => await_health(situation, slot, gateway, acked, plan),
         (Some(gateway), None) => await_stop(situation, slot, gateway, (end, ended), facts, plan),
     }
+}
+
+/// EC2 has said `stopping` for too long. What is done about it by itself may not be enough.
+fn warn_of_hanging(situation: &Situation<'_>, slot: &Slot, hangs_ms: u64, plan: &mut Plan) {
+    let limit_ms = situation.state.policy.remediation.force_stop_after_ms;
+    if hangs_ms < limit_ms {
+        return;
+    }
+    let why = format!(
+        "its stop hangs for {}; it is repeated by force every {}. If that does not help, its host is at fault: ask AWS, \
+         or give the gateway another instance",
+        HumanMs(hangs_ms),
+        HumanMs(limit_ms)
+    );
+    plan.alarms.push(Alarm::new(Code::RemediationHeld, &slot.gateway, why));
 }
 
 /// The policy dropped it: nobody can look at it any more, but what we stopped is started all the same.

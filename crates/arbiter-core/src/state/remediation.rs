@@ -3,7 +3,7 @@
 use super::ClusterState;
 use crate::command::{Action, Cause, Outcome, Refusal};
 use crate::ids::{GatewayId, InstanceId, IntentId};
-use crate::time::LogMs;
+use crate::time::{HumanMs, LogMs};
 use serde::{Deserialize, Serialize};
 use std::collections::VecDeque;
 
@@ -95,15 +95,18 @@ pub fn stop_guards(
     let Some(record) = state.instances.get(instance) else { return Ok(()) };
     let recent = record.stops.iter().filter(|at| now.since_ms(**at) < limits.attempts_window_ms).count();
     if recent >= usize::try_from(limits.attempts).unwrap_or(usize::MAX) {
-        return refuse(format!("{recent} stops within the window: the budget is used up"));
+        return refuse(format!(
+            "{recent} stops within {}: the budget is used up",
+            HumanMs(limits.attempts_window_ms)
+        ));
     }
     if let Some(started) = record.started.filter(|at| now.since_ms(*at) < limits.boot_grace_ms) {
-        let left_ms = limits.boot_grace_ms - now.since_ms(started);
-        return refuse(format!("it was started lately and has {left_ms} ms left to boot"));
+        let left = HumanMs(limits.boot_grace_ms - now.since_ms(started));
+        return refuse(format!("it was started lately and has {left} left to boot"));
     }
     if !in_slot && let Some(closed) = record.closed.filter(|at| now.since_ms(*at) < limits.cooldown_ms) {
-        let left_ms = limits.cooldown_ms - now.since_ms(closed);
-        return refuse(format!("cooldown: {left_ms} ms left"));
+        let left = HumanMs(limits.cooldown_ms - now.since_ms(closed));
+        return refuse(format!("cooldown: {left} left until it may be stopped again"));
     }
     Ok(())
 }

@@ -8,7 +8,7 @@ use arbiter_core::evidence::InstanceState;
 use arbiter_core::ids::{InstanceId, NodeId};
 use arbiter_core::policy::{Policy, Target};
 use async_trait::async_trait;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::time::Instant;
@@ -30,6 +30,8 @@ pub enum CallFate {
     Done { after_ms: u64 },
     /// It takes effect so much later; no answer ever comes.
     Swallowed { applies_after_ms: Option<u64> },
+    /// It is acknowledged and changes nothing.
+    Hollow,
     /// The provider refuses it.
     Refused,
     /// The provider's own code panics.
@@ -53,6 +55,8 @@ struct Inner {
     /// What the routes were before, and until when.
     past: Vec<(Instant, BTreeMap<Route, Target>)>,
     instances: BTreeMap<InstanceId, InstanceSeen>,
+    /// Stops of these hang until one comes by force.
+    hanging: BTreeSet<InstanceId>,
     calls: Vec<Called>,
     looks: Vec<(Instant, NodeId)>,
     judge: Option<Judge>,
@@ -82,6 +86,7 @@ impl Cloud {
             routes: policy.routes.iter().map(route).collect(),
             past: Vec::new(),
             instances: policy.gateways.iter().map(|g| (g.instance.clone(), running.clone())).collect(),
+            hanging: BTreeSet::new(),
             calls: Vec::new(),
             looks: Vec::new(),
             judge: None,
@@ -129,6 +134,16 @@ impl Cloud {
         self.with(|inner| inner.instances[&id.into()].state)
     }
 
+    /// What describes show of an instance from now on.
+    pub fn edit_instance(&self, id: &str, edit: impl FnOnce(&mut InstanceSeen)) {
+        self.with(|inner| edit(inner.instances.get_mut(&id.into()).expect("known")));
+    }
+
+    /// Stops of this instance hang from now on, until one comes by force.
+    pub fn hang_stops(&self, id: &str) {
+        self.with(|inner| inner.hanging.insert(id.into()));
+    }
+
     /// Describes show the world of so long ago.
     pub fn stale(&self, ms: u64) {
         self.with(|inner| inner.stale_ms = ms);
@@ -157,9 +172,7 @@ impl Cloud {
                 inner.set((call.table.clone(), call.destination.clone()), after.clone());
                 None
             }
-            Action::Stop { instance, .. } => {
-                inner.moves(instance, InstanceState::Running, InstanceState::Stopping)
-            }
+            Action::Stop { instance, force, .. } => inner.stops(instance, *force),
             Action::Start { instance, .. } => {
                 inner.moves(instance, InstanceState::Stopped, InstanceState::Pending)
             }
@@ -188,6 +201,13 @@ impl Inner {
         let seen = self.instances.get_mut(id).filter(|seen| seen.state == from)?;
         seen.state = to;
         Some(id.clone())
+    }
+
+    /// The instance, if it is on its way to `Stopped` by this.
+    fn stops(&mut self, id: &InstanceId, force: bool) -> Option<InstanceId> {
+        let begins = self.moves(id, InstanceState::Running, InstanceState::Stopping).is_some();
+        let hung = if force { self.hanging.remove(id) } else { self.hanging.contains(id) };
+        (if force { begins || hung } else { begins && !hung }).then(|| id.clone())
     }
 
     fn routes_as_shown(&self) -> &BTreeMap<Route, Target> {
@@ -250,6 +270,10 @@ impl Provider for Handle {
             CallFate::Swallowed { applies_after_ms } => {
                 applies_after_ms.map(later);
                 std::future::pending().await
+            }
+            CallFate::Hollow => {
+                tokio::time::sleep(Duration::from_millis(CALL_MS)).await;
+                Outcome::Done
             }
             CallFate::Refused => {
                 tokio::time::sleep(Duration::from_millis(20)).await;

@@ -148,7 +148,7 @@ fn an_instance_that_would_not_survive_a_stop_is_left_alone() {
     held(&mut cluster, &bare, "no Elastic IP");
     let mut grouped = evidence.clone();
     grouped.host(1).auto_scaling_group = Some("asg-1".into());
-    held(&mut cluster, &grouped, "Auto Scaling group asg-1");
+    held(&mut cluster, &grouped, "Auto Scaling group `asg-1`");
     held(&mut cluster, &evidence.clone().instance(1, InstanceState::Terminated, 9), "gateway replace");
     held(&mut cluster, &evidence.clone().instance(1, InstanceState::Absent, 300_000), "gateway replace");
     for state in

@@ -291,11 +291,11 @@ fn cooldown_budget_and_boot_grace_are_guards_of_apply() {
     let limits = cluster.state.policy.remediation.clone();
     says(cluster.intends(stop(1), Cause::Remediate, &dead), "left to boot");
     cluster.after(limits.boot_grace_ms - 1);
-    says(cluster.intends(stop(1), Cause::Remediate, &dead), "1 ms left to boot");
+    says(cluster.intends(stop(1), Cause::Remediate, &dead), "1ms left to boot");
     // The slot closes; now it is the cooldown that holds.
     assert_eq!(cluster.closes(1, SlotEnding::Healthy, &dead.clone().silent(1, 0)), Applied::Accepted);
     cluster.after(limits.cooldown_ms - 1);
-    says(cluster.intends(stop(1), Cause::Remediate, &dead), "cooldown: 1 ms left");
+    says(cluster.intends(stop(1), Cause::Remediate, &dead), "cooldown: 1ms left");
     cluster.after(1);
     for attempt in 2..=limits.attempts {
         let id =
