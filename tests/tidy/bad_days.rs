@@ -27,7 +27,6 @@ const STILL_TO_COME: &[&str] = &[
     "on-premises-router-dead",
     "gateway-node-upgraded",
     "overload-ping-pong",
-    "terraform-fights-us",
 ];
 
 #[test]

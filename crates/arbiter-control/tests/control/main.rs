@@ -2,6 +2,7 @@
 
 mod batches;
 mod dispatch;
+mod drift_war;
 mod endings;
 mod gateways;
 mod held;

@@ -90,7 +90,8 @@ impl ClusterState {
         Ok(Applied::Accepted)
     }
 
-    /// A switchover lifts an older one. One that leads home is over when the route has come there.
+    /// A switchover lifts an older one. One that leads home is over when the route has come there. Whoever switches,
+    /// also to where it is agreed to be, has stopped the other hand: repairs are counted anew.
     fn switchover(&mut self, route: &RouteId, path: &PathId) -> Result<(), Refusal> {
         self.path_of_route(route, path)?;
         if let Some(pin) = self.overrides.pins.get(route).filter(|pin| *pin != path) {
@@ -111,6 +112,9 @@ impl ClusterState {
             self.overrides.switchovers.remove(route);
         } else {
             self.overrides.switchovers.insert(route.clone(), path.clone());
+        }
+        if let Some(assignment) = self.assignments.get_mut(route) {
+            assignment.repairs.clear();
         }
         Ok(())
     }
