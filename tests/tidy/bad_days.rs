@@ -18,7 +18,6 @@ const STILL_TO_COME: &[&str] = &[
     "missing-interface",
     "missing-instance",
     "throttled-in-mid-failover",
-    "clock-jump",
     "leader-halted-past-the-window",
     "peer-of-another-cluster",
     "peer-of-another-policy-version",

@@ -109,7 +109,8 @@ fn node_alarms(look: &Look, lease_ms: u64) -> Vec<Alarm> {
         let Some(age_ms) = age_ms.filter(|_| look.view.role == Role::Leader) else { continue };
         let apart_ms = report.wall_ms.0.abs_diff(look.wall_ms.0).saturating_sub(age_ms);
         if apart_ms > CLOCKS_DIFFER_MS {
-            let apart = format!("{} apart", HumanMs(apart_ms));
+            let side = if report.wall_ms > look.wall_ms { "ahead of" } else { "behind" };
+            let apart = format!("{} {side} the clock of {}", HumanMs(apart_ms), name(look.me));
             alarms.push(Alarm::new(Code::ClocksDiffer, name(report.node), apart));
         }
     }

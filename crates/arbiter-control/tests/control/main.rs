@@ -1,6 +1,7 @@
 //! The control loop in a small world: every rule of acting, and the stories that they are for.
 
 mod batches;
+mod clocks;
 mod dispatch;
 mod drift_war;
 mod endings;

@@ -2,7 +2,7 @@
 
 use arbiter_control::clock::Clock;
 use arbiter_core::time::{MonoMs, UnixMs};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use tokio::time::Instant;
 
 /// Hosts were not booted at the same moment: their clocks must never be compared.
@@ -15,13 +15,13 @@ pub struct WorldClock {
     began: Instant,
     uptime_ms: u64,
     mono_ahead_ms: AtomicU64,
-    wall_ahead_ms: AtomicU64,
+    wall_ahead_ms: AtomicI64,
 }
 
 impl WorldClock {
     pub fn new(began: Instant, node: u64) -> Self {
         let uptime_ms = BOOTED_MS * node;
-        Self { began, uptime_ms, mono_ahead_ms: AtomicU64::new(0), wall_ahead_ms: AtomicU64::new(0) }
+        Self { began, uptime_ms, mono_ahead_ms: AtomicU64::new(0), wall_ahead_ms: AtomicI64::new(0) }
     }
 
     fn elapsed_ms(&self) -> u64 {
@@ -31,11 +31,16 @@ impl WorldClock {
     /// The process, and it alone, stands still for this long: BOOTTIME and the wall clock go on.
     pub fn stall(&self, ms: u64) {
         self.mono_ahead_ms.fetch_add(ms, Ordering::SeqCst);
-        self.wall_ahead_ms.fetch_add(ms, Ordering::SeqCst);
+        self.steal(ms);
     }
 
     /// The hypervisor stops the host: BOOTTIME does not know of it.
     pub fn steal(&self, ms: u64) {
+        self.jump(i64::try_from(ms).expect("short tests"));
+    }
+
+    /// Somebody sets the wall clock.
+    pub fn jump(&self, ms: i64) {
         self.wall_ahead_ms.fetch_add(ms, Ordering::SeqCst);
     }
 }
@@ -46,6 +51,7 @@ impl Clock for WorldClock {
     }
 
     fn wall_ms(&self) -> UnixMs {
-        UnixMs(WALL_MS + self.elapsed_ms() + self.wall_ahead_ms.load(Ordering::SeqCst))
+        let right_ms = WALL_MS + self.elapsed_ms();
+        UnixMs(right_ms.saturating_add_signed(self.wall_ahead_ms.load(Ordering::SeqCst)))
     }
 }
