@@ -22,10 +22,7 @@ const STILL_TO_COME: &[&str] = &[
     "peer-of-another-cluster",
     "peer-of-another-policy-version",
     "oversized-message",
-    "both-tunnels-down",
-    "on-premises-router-dead",
     "gateway-node-upgraded",
-    "overload-ping-pong",
 ];
 
 #[test]

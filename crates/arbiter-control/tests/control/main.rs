@@ -10,6 +10,7 @@ mod held;
 mod leadership;
 mod lines;
 mod office;
+mod overload;
 mod pause;
 mod reconcile;
 mod reports;
