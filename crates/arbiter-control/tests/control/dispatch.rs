@@ -1,6 +1,7 @@
 //! From intent to call: what is sent, when, once, and how it ends.
 
 use crate::world::{CallFate, Fate, ONE, TWO, WITNESS, World, reference};
+use arbiter_core::bad_days::bad_day;
 use arbiter_core::command::{Action, Command, Operation, Outcome, Stamp};
 use arbiter_core::evidence::Verdict;
 use arbiter_core::ids::PolicyVersion;
@@ -70,6 +71,39 @@ async fn what_is_committed_too_late_is_not_sent() {
     let called: Vec<_> = world.cloud.calls().iter().map(|called| called.call.intent).collect();
     assert_eq!(called, [outcomes[1].0]);
     world.referee();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_leader_halted_past_its_window_says_so_and_decides_anew_on_fresh_reports() {
+    bad_day("leader-halted-past-the-window");
+    proves("dispatch.within-window");
+    proves("report.stalled-leader-waits");
+    for heals in [false, true] {
+        let world = World::settled(reference(), WITNESS).await;
+        let window_ms = world.policy.timing.dispatch_window_ms;
+        first_intents(&world, 1, Fate::Commits { after_ms: 100 });
+        world.tunnel(ONE, Verdict::Down);
+        world.until("it intends", 1_000, |w| w.log.proposed_by(WITNESS).len() > 4).await;
+        // Somebody halts its process before it learns that its intent is agreed, and lets it go on too late.
+        world.clocks[&WITNESS].stall(window_ms + 1);
+        if heals {
+            world.tunnel(ONE, Verdict::Up);
+        }
+        world.until("it is written how it ended", 1_000, |w| !w.outcomes().is_empty()).await;
+        let (halted, outcome) = world.outcomes().remove(0);
+        let said = outcome.to_string();
+        assert!(
+            matches!(outcome, Outcome::NotSent { .. }) && said.contains("the window of 500 ms is over"),
+            "{said}"
+        );
+        // It is agreed that the route is on tunnel 2, so it goes there; by an intent of its own.
+        world.until("the route moves", 3_000, |w| w.target("private-1") == "eni-2").await;
+        assert!(world.cloud.calls().iter().all(|called| called.call.intent != halted), "{}", world.tale());
+        if heals {
+            world.until("and comes home", 10_000, |w| w.target("private-1") == "eni-1").await;
+        }
+        world.referee();
+    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -1,6 +1,7 @@
 //! Stories of gateways: dead, stopped, started, home again; leaders that change half-way; ends that are announced.
 
 use crate::world::{CallFate, ONE, TWO, WITNESS, World, reference};
+use arbiter_core::bad_days::bad_day;
 use arbiter_core::command::{Action, Cause, Command};
 use arbiter_core::evidence::{Ending, InstanceState, Verdict};
 use arbiter_core::health::Code;
@@ -117,6 +118,7 @@ async fn a_provider_that_refuses_stops_is_not_asked_at_full_speed() {
 
 #[tokio::test(start_paused = true)]
 async fn a_process_that_ends_changes_nothing() {
+    bad_day("gateway-node-upgraded");
     proves("gateway.process-end-changes-nothing");
     let mut world = World::settled(reference(), WITNESS).await;
     world.control(ONE).announce(Ending::Process).await.expect("it runs");

@@ -340,13 +340,16 @@ fn read_too_early(
     now.since_ms(own.at) <= facts.age_ms.saturating_add(lag_ms)
 }
 
-/// How long to wait before a call that did not succeed is issued again: it doubles with each in a row.
+/// How long to wait before a call that did not succeed is issued again: it doubles with each in a row. A refusal for
+/// the rate is not counted: the provider's own pace waits for that, for all routes alike. If it were, the most
+/// important ones, which are tried and refused first, would wait the longest.
 fn reissue_wait_ms(assignment: &Assignment, target: &Target, limit_ms: u64) -> u64 {
     let failed = assignment
         .own
         .iter()
         .rev()
-        .take_while(|own| own.after == *target && !matches!(own.outcome, Some(Outcome::Done)));
+        .take_while(|own| own.after == *target && !matches!(own.outcome, Some(Outcome::Done)))
+        .filter(|own| !own.outcome.as_ref().is_some_and(Outcome::is_throttled));
     let doublings = u32::try_from(failed.count().saturating_sub(1)).unwrap_or(16).min(16);
     (REISSUE_WAIT_MS << doublings).min(limit_ms)
 }

@@ -23,6 +23,9 @@ pub const LOOK_MS: u64 = 60;
 const STOPPING_MS: u64 = 3_000;
 const BOOTING_MS: u64 = 2_000;
 
+/// How long our own pace waits after a refusal for its rate.
+const PAUSE: Duration = Duration::from_millis(500);
+
 /// What becomes of one call.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum CallFate {
@@ -34,6 +37,8 @@ pub enum CallFate {
     Hollow,
     /// The provider refuses it.
     Refused,
+    /// The provider refuses it for its rate.
+    Throttled,
     /// The provider's own code panics.
     Panics,
 }
@@ -50,6 +55,14 @@ pub struct Called {
 type Judge = Box<dyn FnMut(NodeId, &Call) -> Option<CallFate> + Send>;
 type Route = (String, String);
 
+/// What EC2 takes, when others of the account call as well.
+struct Bucket {
+    per_second: u32,
+    left: u32,
+    since: Instant,
+    paused_until: Instant,
+}
+
 struct Inner {
     routes: BTreeMap<Route, Target>,
     /// What the routes were before, and until when.
@@ -63,6 +76,7 @@ struct Inner {
     stale_ms: u64,
     refuses: BTreeMap<NodeId, ProviderErrorKind>,
     allowance: u32,
+    bucket: Option<Bucket>,
 }
 
 #[derive(Clone)]
@@ -93,6 +107,7 @@ impl Cloud {
             stale_ms: 0,
             refuses: BTreeMap::new(),
             allowance: 50,
+            bucket: None,
         })))
     }
 
@@ -157,6 +172,14 @@ impl Cloud {
         });
     }
 
+    /// From now on so many calls a second are taken, and the rest is refused for its rate: others of the account
+    /// call as well. After a refusal our pace pauses, and then hopes for the best again.
+    pub fn throttle(&self, per_second: u32) {
+        let now = Instant::now();
+        let bucket = Bucket { per_second, left: per_second, since: now, paused_until: now };
+        self.with(|inner| inner.bucket = Some(bucket));
+    }
+
     /// How many mutations its pace allows.
     pub fn allow(&self, calls: u32) {
         self.with(|inner| inner.allowance = calls);
@@ -210,6 +233,33 @@ impl Inner {
         (if force { begins || hung } else { begins && !hung }).then(|| id.clone())
     }
 
+    /// EC2 has refused a call for its rate lately: our own pace lets nothing through.
+    fn is_paused(&self) -> bool {
+        self.bucket.as_ref().is_some_and(|bucket| Instant::now() < bucket.paused_until)
+    }
+
+    /// A refusal has come back. Those of one burst are one refusal.
+    fn pause(&mut self) {
+        let paused = self.is_paused();
+        if let Some(bucket) = self.bucket.as_mut().filter(|_| !paused) {
+            bucket.paused_until = Instant::now() + PAUSE;
+        }
+    }
+
+    /// Takes a token; true if there is none.
+    fn is_over_its_rate(&mut self) -> bool {
+        let Some(bucket) = &mut self.bucket else { return false };
+        let now = Instant::now();
+        if now - bucket.since >= Duration::from_secs(1) {
+            (bucket.since, bucket.left) = (now, bucket.per_second);
+        }
+        if let Some(left) = bucket.left.checked_sub(1) {
+            bucket.left = left;
+            return false;
+        }
+        true
+    }
+
     fn routes_as_shown(&self) -> &BTreeMap<Route, Target> {
         let then = Instant::now() - Duration::from_millis(self.stale_ms);
         self.past.iter().find(|(until, _)| *until > then).map_or(&self.routes, |(_, routes)| routes)
@@ -248,6 +298,9 @@ impl Provider for Handle {
     }
 
     async fn mutate(&self, call: &Call, timeout_ms: u64) -> Outcome {
+        if self.cloud.with(|inner| inner.is_paused()) {
+            return Outcome::NotSent { reason: "the pace allows none".to_owned() };
+        }
         let fate = self.cloud.with(|inner| {
             let called = Called { at: Instant::now(), by: self.node, call: call.clone(), timeout_ms };
             inner.calls.push(called);
@@ -261,7 +314,12 @@ impl Provider for Handle {
                 cloud.take_effect(&call);
             });
         };
-        match fate.unwrap_or(CallFate::Done { after_ms: CALL_MS }) {
+        let usual = if self.cloud.with(Inner::is_over_its_rate) {
+            CallFate::Throttled
+        } else {
+            CallFate::Done { after_ms: CALL_MS }
+        };
+        match fate.unwrap_or(usual) {
             CallFate::Done { after_ms } => {
                 later(after_ms / 2);
                 tokio::time::sleep(Duration::from_millis(after_ms)).await;
@@ -279,11 +337,21 @@ impl Provider for Handle {
                 tokio::time::sleep(Duration::from_millis(20)).await;
                 Outcome::Failed { code: "IncorrectState".to_owned(), message: "told to".to_owned() }
             }
+            CallFate::Throttled => {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+                self.cloud.with(Inner::pause);
+                let message = "Request limit exceeded.".to_owned();
+                Outcome::Failed { code: "RequestLimitExceeded".to_owned(), message }
+            }
             CallFate::Panics => panic!("told to"),
         }
     }
 
     fn allowance(&self, kind: CallKind, _within_ms: u64) -> u32 {
-        self.cloud.with(|inner| if kind == CallKind::Route { inner.allowance } else { 5 })
+        self.cloud.with(|inner| match kind {
+            CallKind::Route if inner.is_paused() => 0,
+            CallKind::Route => inner.allowance,
+            CallKind::Stop | CallKind::Start => 5,
+        })
     }
 }

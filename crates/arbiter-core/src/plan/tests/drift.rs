@@ -184,3 +184,28 @@ fn a_read_that_may_be_older_than_our_own_call_proves_no_other_hand() {
     old.routes.get_mut(&route(1)).unwrap().age_ms = 3_499;
     assert_eq!(cluster.wish_for(1, &old), Some((tunnel(2), Cause::DriftRepair)));
 }
+
+#[test]
+fn a_refusal_for_the_rate_is_no_failure_that_is_waited_for_longer_each_time() {
+    proves("reconcile.reissue-is-no-repair");
+    let (mut cluster, healthy) = reference();
+    let down = healthy.tunnel_down(1, 9);
+    let throttled = || Outcome::Failed { code: "RequestLimitExceeded".into(), message: "slower".into() };
+    let mut id = cluster.intends(set(1, Some(eni(1)), 2), Cause::Failover, &down).unwrap();
+    let mut ends = |cluster: &mut Cluster, outcome: Outcome, wish_after_ms: u64| {
+        cluster.ended(id, outcome);
+        cluster.after(wish_after_ms - 1);
+        assert_eq!(cluster.wish_for(1, &down), None);
+        cluster.after(1);
+        assert_eq!(cluster.wish_for(1, &down), reissue(2));
+        let (plan, wish) = (cluster.plan(&down), cluster.only_wish(&down));
+        id = cluster.grants(&wish, &down).unwrap();
+        (plan.alarms(Code::ProviderThrottled), plan.alarms(Code::CallFailed))
+    };
+    for _ in 0..6 {
+        assert_eq!(ends(&mut cluster, throttled(), 250), (true, false));
+    }
+    assert_eq!(ends(&mut cluster, failed(), 250), (false, true));
+    assert_eq!(ends(&mut cluster, failed(), 500), (false, true));
+    assert_eq!(ends(&mut cluster, throttled(), 500), (true, false));
+}
