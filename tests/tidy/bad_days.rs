@@ -17,12 +17,9 @@ const STILL_TO_COME: &[&str] = &[
     "missing-route",
     "missing-interface",
     "missing-instance",
-    "throttled-in-mid-failover",
-    "leader-halted-past-the-window",
     "peer-of-another-cluster",
     "peer-of-another-policy-version",
     "oversized-message",
-    "gateway-node-upgraded",
 ];
 
 #[test]

@@ -1,6 +1,7 @@
 //! Processes and hosts that end in good order.
 
 use crate::cluster::{Cluster, ONE, Plan, TWO, WITNESS, has_alarm, route_of};
+use arbiter_core::bad_days::bad_day;
 use rustix::process::Signal;
 use std::os::unix::fs::PermissionsExt;
 use std::time::Duration;
@@ -11,6 +12,7 @@ const AT_MOST: Duration = Duration::from_secs(5);
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_process_that_ends_alone_moves_nothing_before_the_grace_has_run_out() {
+    bad_day("gateway-node-upgraded");
     let mut cluster = Cluster::start(&Plan { unknown_grace: "4s", ..Plan::default() }).await;
     let told = Instant::now();
     cluster.signal(ONE, Signal::TERM);

@@ -1,10 +1,12 @@
 //! A leader that stands still and wakes up.
 
 use crate::cluster::{Cluster, ONE, Plan, TWO, WITNESS};
+use arbiter_core::bad_days::bad_day;
 use rustix::process::Signal;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn s1_a_leader_that_wakes_up_after_another_was_elected_has_no_second_hand_on_the_table() {
+    bad_day("leader-halted-past-the-window");
     let mut cluster = Cluster::start(&Plan::default()).await;
     assert_eq!(cluster.leader().await, WITNESS);
     // It is stopped when it has most reason to act: it has just found a tunnel Down.
