@@ -124,7 +124,7 @@ async fn ask_peers(node: &Inner) -> Vec<(NodeId, FormationReply)> {
         match answer {
             Ok(Answer::Formation(reply)) if is_from(member.id, node, &reply) => Some((member.id, reply)),
             Err(WireError::Refused(reason)) => {
-                tracing::warn!(node = %member.id, reason, "a configured member does not answer for itself");
+                node.gate.say_refused("a configured member refuses us", &reason);
                 None
             }
             _ => None,

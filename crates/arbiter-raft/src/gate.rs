@@ -15,11 +15,24 @@ use crate::identity::Identity;
 use arbiter_core::ids::{ClusterId, Incarnation, NodeId};
 use arbiter_core::state::ClusterState;
 use arbiter_proto::v1::PeerHeader;
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 use tokio::sync::watch;
+use tokio::time::Instant;
 
 /// The version of the protocol between peers.
 pub const PROTOCOL: u32 = 1;
+
+/// A refusal that goes on is logged this often: whoever reads the last page of a journal must find it.
+const SAY_AGAIN_AFTER: Duration = Duration::from_secs(600);
+
+/// Different refusals that are remembered: a few for each of nine peers. More can only come from somebody who plays
+/// with us, and then some are said twice.
+const SAID_LIMIT: usize = 64;
+
+/// Of a foreign cluster's name or id so many characters are shown: it may be as long as a message.
+const NAME_SHOWN: usize = 200;
 
 /// Why a message is not let through.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -30,6 +43,19 @@ pub enum Refused {
     /// It speaks a version that this program does not know.
     #[error("protocol version {0} is not known here: this program speaks version {PROTOCOL}")]
     Version(u32),
+    /// It comes from a node whose file names another cluster.
+    #[error(
+        "node {sender} is of the cluster `{theirs}`, this node is of `{ours}`: \
+         check the nodes' addresses and `cluster.name` in the files of both"
+    )]
+    OtherName {
+        /// The sender.
+        sender: NodeId,
+        /// What its file calls its cluster.
+        theirs: String,
+        /// What ours does.
+        ours: String,
+    },
     /// It was meant for another node.
     #[error("the message is for node {meant}, this is node {me}: check the addresses in the configuration")]
     OtherTarget {
@@ -67,12 +93,13 @@ pub enum Refused {
 pub struct Gate {
     identity: Arc<Mutex<Identity>>,
     state: watch::Receiver<Arc<ClusterState>>,
+    said: Arc<Said>,
 }
 
 impl Gate {
     /// A gate for a disk; `state` is what this node has applied.
     pub fn new(identity: Identity, state: watch::Receiver<Arc<ClusterState>>) -> Self {
-        Self { identity: Arc::new(Mutex::new(identity)), state }
+        Self { identity: Arc::new(Mutex::new(identity)), state, said: Arc::default() }
     }
 
     /// The disk's identity as it stands.
@@ -108,18 +135,35 @@ impl Gate {
             target: target.0,
             incarnation: identity.incarnation.0,
             admitted_at: identity.admitted_at,
+            cluster_name: identity.cluster_name.clone(),
         }
     }
 
-    /// Checks version and target: what every message must have right, also before there is a cluster.
+    /// Logs why a message was refused, by us or by a peer: not each time, for the same comes again many times a
+    /// second until somebody does something about it. That a disk is not admitted yet is no news: it is being seen to.
+    pub fn say_refused(&self, what: &str, reason: &str) {
+        if reason != Refused::NotAdmitted.to_string() && self.said.is_news(what, reason) {
+            tracing::warn!(reason, "{what}");
+        }
+    }
+
+    /// Checks version, the cluster's name and target: what every message must have right, also before there is a
+    /// cluster.
     ///
     /// # Errors
     /// Why it is not let through.
     pub fn check_envelope(&self, header: Option<&PeerHeader>) -> Result<PeerHeader, Refused> {
         let header = header.ok_or(Refused::NoHeader)?;
-        let me = self.lock().node;
+        let (me, ours) = {
+            let identity = self.lock();
+            (identity.node, identity.cluster_name.clone())
+        };
         if header.version != PROTOCOL {
             return Err(Refused::Version(header.version));
+        }
+        if header.cluster_name != ours {
+            let (sender, theirs) = (NodeId(header.sender), shortened(&header.cluster_name));
+            return Err(Refused::OtherName { sender, theirs, ours });
         }
         if header.target != me.0 {
             return Err(Refused::OtherTarget { meant: NodeId(header.target), me });
@@ -137,13 +181,46 @@ impl Gate {
         let ours = identity.cluster.as_ref().ok_or(Refused::NotAdmitted)?;
         let sender = NodeId(header.sender);
         if header.cluster_id != ours.0 {
-            return Err(Refused::OtherCluster { sender, theirs: header.cluster_id, ours: ours.0.clone() });
+            let (theirs, ours) = (shortened(&header.cluster_id), ours.0.clone());
+            return Err(Refused::OtherCluster { sender, theirs, ours });
         }
         if may_speak(&identity, &self.state.borrow(), &header) {
             Ok(sender)
         } else {
             Err(Refused::OtherDisk { sender })
         }
+    }
+}
+
+/// What a stranger calls its cluster, as far as it fits into a line of a log.
+fn shortened(name: &str) -> String {
+    name.chars().take(NAME_SHOWN).collect()
+}
+
+/// What was logged of refusals, and when.
+#[derive(Default)]
+struct Said(Mutex<BTreeMap<(String, String), Instant>>);
+
+impl Said {
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<(String, String), Instant>> {
+        // Each change is one step; a panic elsewhere can't leave half of it.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether this was not said for a while. Notes that it is said now.
+    fn is_news(&self, what: &str, reason: &str) -> bool {
+        let now = Instant::now();
+        let mut said = self.lock();
+        said.retain(|_, at| now.duration_since(*at) < SAY_AGAIN_AFTER);
+        if said.len() >= SAID_LIMIT {
+            said.clear();
+        }
+        let key = (what.to_owned(), reason.to_owned());
+        let is_news = !said.contains_key(&key);
+        if is_news {
+            said.insert(key, now);
+        }
+        is_news
     }
 }
 
@@ -167,9 +244,9 @@ fn may_speak(identity: &Identity, state: &ClusterState, header: &PeerHeader) -> 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use arbiter_core::bad_days::bad_day;
     use arbiter_core::ids::LogIndex;
     use arbiter_core::state::Member;
-    use std::collections::BTreeMap;
 
     fn identity(cluster: Option<&str>) -> Identity {
         Identity {
@@ -183,8 +260,16 @@ mod tests {
     }
 
     fn header(sender: u64, incarnation: u64) -> PeerHeader {
-        let cluster_id = "c".to_owned();
-        PeerHeader { version: PROTOCOL, cluster_id, sender, target: 1, incarnation, admitted_at: 0 }
+        let (cluster_id, cluster_name) = ("c".to_owned(), "blue".to_owned());
+        PeerHeader {
+            version: PROTOCOL,
+            cluster_id,
+            sender,
+            target: 1,
+            incarnation,
+            admitted_at: 0,
+            cluster_name,
+        }
     }
 
     fn gate(identity: Identity, state: ClusterState) -> Gate {
@@ -219,6 +304,33 @@ mod tests {
         assert!(matches!(gate.check_peer(Some(&astray)), Err(Refused::OtherTarget { .. })));
         let foreign = PeerHeader { cluster_id: "d".to_owned(), ..header(2, 22) };
         assert!(matches!(gate.check_peer(Some(&foreign)), Err(Refused::OtherCluster { .. })));
+    }
+
+    #[test]
+    fn a_cluster_of_another_name_is_refused_by_name_also_before_there_is_one() {
+        bad_day("peer-of-another-cluster");
+        for cluster in [None, Some("c")] {
+            let gate = gate(identity(cluster), ClusterState::default());
+            let green = PeerHeader { cluster_name: "green".to_owned(), ..header(2, 22) };
+            let refused = gate.check_envelope(Some(&green)).unwrap_err().to_string();
+            for word in ["node 2", "`green`", "`blue`", "`cluster.name`"] {
+                assert!(refused.contains(word), "`{word}` in: {refused}");
+            }
+            let endless = PeerHeader { cluster_name: "ü".repeat(1_000_000), ..header(2, 22) };
+            assert!(gate.check_envelope(Some(&endless)).unwrap_err().to_string().len() < 600);
+        }
+    }
+
+    #[test]
+    fn a_refusal_is_news_once_in_a_while() {
+        let said = Said::default();
+        assert!(said.is_news("refused", "why"));
+        assert!(!said.is_news("refused", "why"));
+        assert!(said.is_news("refused", "why else") && said.is_news("refused by a peer", "why"));
+        for number in 0..10 * SAID_LIMIT {
+            assert!(said.is_news("refused", &number.to_string()));
+        }
+        assert!(said.lock().len() <= SAID_LIMIT, "what strangers say fills no memory");
     }
 
     #[test]

@@ -94,7 +94,12 @@ impl PeerNetwork {
                 let id = gate.identity().node.0;
                 Err(Timeout { action: kind, id, target: self.target, timeout }.into())
             }
-            Err(error) => Err(Unreachable::new(&error).into()),
+            Err(error) => {
+                if let WireError::Refused(reason) = &error {
+                    gate.say_refused("a peer refuses us", reason);
+                }
+                Err(Unreachable::new(&error).into())
+            }
         }
     }
 

@@ -46,6 +46,10 @@ impl PeerService {
         let node =
             self.node.upgrade().ok_or_else(|| WireError::Unreachable("the node has ended".to_owned()))?;
         match tokio::time::timeout(CALL_LIMIT, answer(&node, call)).await {
+            Ok(Err(WireError::Refused(reason))) => {
+                node.gate.say_refused("a peer's message is refused", &reason);
+                Err(WireError::Refused(reason))
+            }
             Ok(answer) => answer,
             Err(_) => Err(WireError::Timeout(CALL_LIMIT)),
         }

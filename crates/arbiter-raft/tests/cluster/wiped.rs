@@ -44,6 +44,7 @@ fn header_of(cluster: &Cluster, from: u64, to: u64) -> PeerHeader {
         target: to,
         incarnation: cluster.view(from).incarnation.0,
         admitted_at: 0,
+        cluster_name: "test".to_owned(),
     }
 }
 
@@ -155,6 +156,10 @@ async fn messages_of_another_cluster_node_disk_or_version_are_refused() {
             "belongs to the cluster elsewhere",
         ),
         (PeerHeader { cluster_id: String::new(), ..good.clone() }, "belongs to the cluster"),
+        (
+            PeerHeader { cluster_name: "green".to_owned(), ..good.clone() },
+            "cluster `green`, this node is of `test`",
+        ),
         (PeerHeader { target: other, ..good.clone() }, "is for node"),
         (PeerHeader { incarnation: good.incarnation ^ 1, ..good.clone() }, "not the one recorded"),
         (PeerHeader { version: 7, ..good.clone() }, "protocol version 7"),

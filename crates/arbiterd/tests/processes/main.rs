@@ -18,3 +18,4 @@ mod stall;
 mod starts;
 #[cfg(test)]
 mod status_port;
+mod strangers;
