@@ -17,9 +17,6 @@ const STILL_TO_COME: &[&str] = &[
     "missing-route",
     "missing-interface",
     "missing-instance",
-    "peer-of-another-cluster",
-    "peer-of-another-policy-version",
-    "oversized-message",
 ];
 
 #[test]

@@ -64,6 +64,8 @@ pub struct Settings {
     pub boot: u64,
     /// Raft's lease (`election_timeout_max`): a leader not heard for longer counts as silent.
     pub lease_ms: u64,
+    /// The policy in this node's own file. Nothing is decided by it; peers are told whether it differs.
+    pub file: Policy,
 }
 
 pub(crate) struct Arbiter {
@@ -100,6 +102,8 @@ pub(crate) struct Arbiter {
     pub report_now: bool,
     deadline: MonoMs,
     probes_of: Option<PolicyVersion>,
+    /// Whether this node's own file differs from the policy in force.
+    pub file_differs: bool,
 }
 
 /// Starts the loop. It ends when every [`Control`] is dropped.
@@ -138,6 +142,7 @@ impl Arbiter {
             report_now: true,
             deadline: now,
             probes_of: None,
+            file_differs: false,
         }
     }
 
@@ -337,6 +342,7 @@ impl Arbiter {
         }
         self.probes_of = Some(self.state.policy_version);
         let policy = Arc::clone(&self.state.policy);
+        self.file_differs = *policy != self.settings.file;
         let mine = |probe: &&Probe| probe.observers.contains(&self.settings.me);
         self.parts.prober.set_probes(policy.probes.iter().filter(mine).cloned().collect());
         self.eyes.retain(&policy);

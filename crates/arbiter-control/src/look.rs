@@ -106,6 +106,11 @@ fn node_alarms(look: &Look, lease_ms: u64) -> Vec<Alarm> {
                 ));
             }
         }
+        // Of this node itself, whoever holds its file says more.
+        if report.file_differs && report.node != look.me {
+            let detail = "its file is not what is in force, and is not used: its log says in what";
+            alarms.push(Alarm::new(Code::PolicyDiffers, name(report.node), detail));
+        }
         let Some(age_ms) = age_ms.filter(|_| look.view.role == Role::Leader) else { continue };
         let apart_ms = report.wall_ms.0.abs_diff(look.wall_ms.0).saturating_sub(age_ms);
         if apart_ms > CLOCKS_DIFFER_MS {

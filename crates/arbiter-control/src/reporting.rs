@@ -76,6 +76,7 @@ impl Arbiter {
             provider_unreachable: self.eyes.unreachable(),
             leader,
             rules_supported: RULES_VERSION,
+            file_differs: self.file_differs,
             wall_ms: self.parts.clock.wall_ms(),
         }
     }

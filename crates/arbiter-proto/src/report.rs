@@ -90,6 +90,7 @@ fn write_report(report: &Report) -> v1::Report {
         leader: report.leader.map(|(leader, _)| leader.0),
         leader_heard_ms: report.leader.map_or(0, |(_, heard_ms)| heard_ms),
         rules_supported: report.rules_supported,
+        file_differs: report.file_differs,
         wall_ms: report.wall_ms.0,
     }
 }
@@ -131,6 +132,7 @@ fn read_report(report: v1::Report) -> Result<Report, BadParcel> {
         provider_unreachable: report.provider_unreachable,
         leader: report.leader.map(|leader| (NodeId(leader), report.leader_heard_ms)),
         rules_supported: report.rules_supported,
+        file_differs: report.file_differs,
         wall_ms: UnixMs(report.wall_ms),
         probes: report.probes.into_iter().map(probe).collect(),
     })
@@ -180,6 +182,7 @@ mod tests {
             provider_unreachable: true,
             leader: Some((NodeId(3), 40)),
             rules_supported: 1,
+            file_differs: true,
             wall_ms: UnixMs(1_700_000_000_000),
         };
         Parcel { own: report.clone(), relayed: vec![Report { node: NodeId(3), leader: None, ..report }] }

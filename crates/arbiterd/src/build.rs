@@ -87,7 +87,7 @@ pub async fn build(config: Config) -> anyhow::Result<Node> {
     let raft = RaftNode::open(raft_settings(&local, &timing, &policy, seed)).await?;
     let lease_ms = timing.election_timeout_max_ms;
     tokio::spawn(say_when_ready(raft.clone(), lease_ms));
-    let file = Arc::new(PolicyFile::new(policy));
+    let file = Arc::new(PolicyFile::new(policy.clone()));
     tokio::spawn(Arc::clone(&file).watch(raft.state()));
     let consensus = Arc::new(RaftConsensus::new(raft.clone(), lease_ms));
     let parts = Parts {
@@ -98,7 +98,7 @@ pub async fn build(config: Config) -> anyhow::Result<Node> {
         transport: Arc::new(ReportSender::start(&local.peers, &raft.state())?),
         clock,
     };
-    let settings = arbiter_control::Settings { me: local.id, boot: draw_boot()?, lease_ms };
+    let settings = arbiter_control::Settings { me: local.id, boot: draw_boot()?, lease_ms, file: policy };
     let (control, control_loop) = arbiter_control::start(settings, parts);
     let stop = CancellationToken::new();
     let admin = Arc::new(AdminService::new(&local, control.clone(), raft.clone(), Arc::clone(&file))?);

@@ -16,4 +16,5 @@ mod reconcile;
 mod reports;
 mod restarts;
 mod routes;
+mod versions;
 mod world;

@@ -66,6 +66,8 @@ pub struct Report {
     pub leader: Option<(NodeId, u64)>,
     /// The newest rules of `apply` that the sender's program knows.
     pub rules_supported: u32,
+    /// Whether the sender's own file differs from the policy that it has applied. For alarms only.
+    pub file_differs: bool,
     /// The sender's wall clock, to be compared by people and alarms only.
     pub wall_ms: UnixMs,
 }

@@ -22,6 +22,8 @@ pub struct OwnView {
     pub leader: Option<(NodeId, u64)>,
     /// The newest rules of `apply` that it knows.
     pub rules_supported: u32,
+    /// Whether its own file differs from the policy in force.
+    pub file_differs: bool,
     /// Its wall clock.
     pub wall_ms: UnixMs,
 }
@@ -86,6 +88,7 @@ impl Picture {
             provider_unreachable: view.provider_unreachable,
             leader: view.leader,
             rules_supported: view.rules_supported,
+            file_differs: view.file_differs,
             wall_ms: view.wall_ms,
         };
         &self.own

@@ -48,6 +48,8 @@ pub struct World {
     pub post: Post,
     pub clocks: BTreeMap<NodeId, Arc<WorldClock>>,
     pub probers: BTreeMap<NodeId, Arc<WorldProber>>,
+    /// What nodes have in their own files, where it is not the cluster's policy.
+    pub files: BTreeMap<NodeId, Policy>,
     loops: BTreeMap<NodeId, JoinHandle<()>>,
     boots: u64,
 }
@@ -88,6 +90,7 @@ impl World {
             post: Post::default(),
             probers: ALL.iter().map(|id| (*id, prober(id))).collect(),
             clocks,
+            files: BTreeMap::new(),
             loops: BTreeMap::new(),
             boots: 0,
             policy,
@@ -106,7 +109,8 @@ impl World {
     /// Starts this node's process.
     pub fn start(&mut self, node: NodeId) {
         self.boots += 1;
-        let settings = Settings { me: node, boot: 1_000 + self.boots, lease_ms: LEASE_MS };
+        let file = self.files.get(&node).unwrap_or(&self.policy).clone();
+        let settings = Settings { me: node, boot: 1_000 + self.boots, lease_ms: LEASE_MS, file };
         self.probers[&node].restart();
         let parts = Parts {
             consensus: self.log.handle(node),

@@ -146,7 +146,12 @@ impl Cluster {
     }
 
     pub fn start_node(&mut self, member: Member) {
-        let process = Process::start(&mut self.command(member), &self.log_file(member));
+        self.start_node_with(member, &self.folder().join("cluster.toml"));
+    }
+
+    /// The same with a file of its own.
+    pub fn start_node_with(&mut self, member: Member, file: &Path) {
+        let process = Process::start(&mut self.command_with(member, file), &self.log_file(member));
         assert!(self.running.insert(member, process).is_none(), "{member} runs already");
     }
 
