@@ -32,7 +32,8 @@ async fn what_is_committed_survives_the_leader_and_a_restart() {
     cluster.stop(leader).await;
     cluster.elections(true);
     let next = cluster.until_leader().await;
-    assert!(cluster.remembers(next, 1));
+    // It has the entry, or it would not lead; it applies it once it knows that it is committed.
+    cluster.until("the next one remembers", |cluster| cluster.remembers(next, 1)).await;
     let (at, _) = cluster.remember(next, 2).await.unwrap();
     assert_eq!(at.node, NodeId(next));
 
