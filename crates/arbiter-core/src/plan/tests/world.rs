@@ -295,6 +295,7 @@ fn operators_leave(cluster: &mut Cluster) {
     for n in [1, 2] {
         cluster.asked(Operation::Unpin { route: route(n) });
         cluster.asked(Operation::Undrain { gateway: crate::fixture::gateway(n) });
+        cluster.asked(Operation::CancelRestart { gateway: crate::fixture::gateway(n) });
     }
     cluster.asked(Operation::Resume);
     cluster.asked(Operation::SetMode(Mode::Act));
