@@ -13,12 +13,14 @@
 
 use crate::clock::Clock;
 use crate::consensus::{Consensus, Role, View};
+use crate::examiner::Examiner;
 use crate::eyes::Eyes;
 use crate::hands::Hands;
 use crate::message::{AskError, Control, Message};
 use crate::office::Office;
 use crate::prober::Prober;
 use crate::provider::Provider;
+use crate::rounds::Rounds;
 use crate::tasks::Event;
 use crate::transport::Transport;
 use arbiter_core::evidence::{Ending, Evidence};
@@ -51,6 +53,8 @@ pub struct Parts {
     pub prober: Arc<dyn Prober>,
     /// The way to the peers, for reports.
     pub transport: Arc<dyn Transport>,
+    /// Who examines nodes.
+    pub examiner: Arc<dyn Examiner>,
     /// Time.
     pub clock: Arc<dyn Clock>,
 }
@@ -77,6 +81,7 @@ pub(crate) struct Arbiter {
     pub eyes: Eyes,
     pub hands: Hands,
     pub office: Option<Office>,
+    pub rounds: Rounds,
     pub tasks: JoinSet<Event>,
     /// Each unsettled intent, and when this process first saw it.
     known: BTreeMap<IntentId, (MonoMs, Resource)>,
@@ -125,6 +130,7 @@ impl Arbiter {
             eyes: Eyes::default(),
             hands: Hands::default(),
             office: None,
+            rounds: Rounds::default(),
             tasks: JoinSet::new(),
             known: BTreeMap::new(),
             woke: now,
@@ -217,6 +223,7 @@ impl Arbiter {
                 }
             }
             Message::Look(reply) => crate::tasks::answer(reply, self.look()),
+            Message::Examine(reply) => self.examine_for(reply),
             Message::Ending(ending, reply) => {
                 self.ending = ending;
                 self.report(self.now());
@@ -285,6 +292,7 @@ impl Arbiter {
         if self.may_act(now) {
             self.act(now);
         }
+        self.make_rounds(now);
         self.deadline = self.next_deadline(now);
     }
 

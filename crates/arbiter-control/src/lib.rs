@@ -1,11 +1,12 @@
 //! The control loop: what is seen comes in, one loop decides, intents go out through the log, calls follow.
 //!
 //! Everything that touches the world is behind a trait: [`consensus::Consensus`], [`provider::Provider`],
-//! [`prober::Prober`], [`transport::Transport`], [`clock::Clock`].
+//! [`prober::Prober`], [`transport::Transport`], [`examiner::Examiner`], [`clock::Clock`].
 
 mod arbiter;
 pub mod clock;
 pub mod consensus;
+pub mod examiner;
 mod eyes;
 mod hands;
 mod look;
@@ -15,6 +16,7 @@ mod office;
 pub mod prober;
 pub mod provider;
 mod reporting;
+mod rounds;
 mod tasks;
 pub mod transport;
 
@@ -23,3 +25,4 @@ pub use eyes::READ_STALENESS_MS;
 pub use hands::{BOUNDS_MS, Histogram, Stage, Stages, Tally};
 pub use look::Look;
 pub use message::{Answer, AskError, Control};
+pub use rounds::Examined;

@@ -4,6 +4,7 @@ use crate::arbiter::Arbiter;
 use crate::consensus::{Role, View};
 use crate::hands::{Stages, Tally};
 use crate::provider::ProviderError;
+use crate::rounds::Examined;
 use arbiter_core::evidence::{Evidence, Verdict};
 use arbiter_core::health::{self, Alarm, Code};
 use arbiter_core::ids::{Epoch, NodeId};
@@ -47,12 +48,24 @@ pub struct Look {
     pub tally: Tally,
     /// How long ago it planned and acted on the plan; `None` if it is not in office, or may not act.
     pub plan_age_ms: Option<u64>,
+    /// As leader: the newest examination of the whole cluster. What only an examination finds is among the alarms.
+    pub examined: Option<Examined>,
     /// What needs attention, most urgent first.
     pub alarms: Vec<Alarm>,
 }
 
 impl Arbiter {
     pub fn look(&self) -> Look {
+        let mut look = self.own_look();
+        if let Some(examined) = &look.examined {
+            look.alarms.extend(examined.alarms(&look.state.policy.node_name(look.me)));
+        }
+        health::sort(&mut look.alarms);
+        look
+    }
+
+    /// Without what the last round found.
+    pub fn own_look(&self) -> Look {
         let now = self.now();
         let evidence = self.evidence(now);
         let plan = self.plan_now(&evidence, now);
@@ -69,6 +82,7 @@ impl Arbiter {
             stages: self.hands.stages.list(),
             tally: self.hands.stages.tally().clone(),
             plan_age_ms: self.hands.planned.map(|at| now.since_ms(at)),
+            examined: self.rounds.newest(now),
             alarms: plan.alarms.clone(),
             evidence,
             plan,

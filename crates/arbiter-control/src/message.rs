@@ -1,6 +1,7 @@
 //! What others can ask of the control loop.
 
 use crate::look::Look;
+use crate::rounds::Examined;
 use arbiter_core::command::{Applied, EntryId, Operation};
 use arbiter_core::evidence::Ending;
 use arbiter_core::ids::{GatewayId, NodeId};
@@ -54,6 +55,7 @@ pub(crate) enum Message {
         reply: oneshot::Sender<Result<(), AskError>>,
     },
     Look(oneshot::Sender<Look>),
+    Examine(oneshot::Sender<Result<Examined, AskError>>),
     Ending(Ending, oneshot::Sender<()>),
 }
 
@@ -94,6 +96,11 @@ impl Control {
         self.ask(Message::Look).await
     }
 
+    /// Has the whole cluster examined, as leader. Who asks while that is under way, or shortly after, gets the same.
+    pub async fn examine(&self) -> Result<Examined, AskError> {
+        self.ask(Message::Examine).await?
+    }
+
     /// Tells the peers, through the next report, what is about to end. Returns when that report has been offered.
     pub async fn announce(&self, ending: Ending) -> Result<(), AskError> {
         self.ask(|reply| Message::Ending(ending, reply)).await
@@ -115,6 +122,7 @@ impl std::fmt::Debug for Message {
             Self::Operate { .. } => "Operate",
             Self::HandOver { .. } => "HandOver",
             Self::Look(_) => "Look",
+            Self::Examine(_) => "Examine",
             Self::Ending(..) => "Ending",
         })
     }

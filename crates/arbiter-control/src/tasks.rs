@@ -1,6 +1,6 @@
 //! What the loop has others do, and what they bring back.
 //!
-//! How many tasks there can be at once: one look, one handover, one proposal for each [`crate::hands::Turn`]
+//! How many tasks there can be at once: one look, one examination, one handover, one proposal for each [`crate::hands::Turn`]
 //! (at most 32 small ones and six others), one for each batch and one call for each intent under way (at most
 //! 50), and [`OPERATORS_LIMIT`] for operators.
 
@@ -10,6 +10,7 @@ use crate::hands::{Errand, Ticket};
 use crate::message::{Answer, AskError};
 use crate::provider::{Observation, ProviderError};
 use arbiter_core::command::{Action, Applied, Cause, Command, EntryId, Outcome, Proposal};
+use arbiter_core::health::Alarm;
 use arbiter_core::ids::{IntentId, NodeId, Resource, RouteId, Term};
 use arbiter_core::policy::Target;
 use arbiter_core::time::{MonoMs, UnixMs};
@@ -56,6 +57,9 @@ pub(crate) enum Event {
         started: MonoMs,
         result: Result<Observation, ProviderError>,
     },
+    Examined {
+        found: Vec<(NodeId, Result<Vec<Alarm>, String>)>,
+    },
     HandedOver {
         to: NodeId,
         result: Result<(), String>,
@@ -94,6 +98,7 @@ impl Arbiter {
             }
             Event::Called { errand, sent, outcome } => self.called(&errand, sent, outcome),
             Event::Looked { started, result } => self.looked(started, result),
+            Event::Examined { found } => self.examined(found),
             Event::HandedOver { to, result, reply } => {
                 if let Err(error) = &result {
                     tracing::warn!(to = to.0, %error, "the handover did not work");

@@ -7,7 +7,8 @@ use crate::destination::Destination;
 use crate::health::{Alarm, Code, Urgency};
 use crate::policy::{Policy, Probe};
 use crate::report::Report;
-use std::collections::BTreeMap;
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 /// More of a timeout than this share is too much for a usual round trip: half of it is left for a bad moment.
@@ -82,38 +83,60 @@ pub struct Finding {
     pub said_by: Vec<String>,
 }
 
+impl Finding {
+    /// As it is shown among the alarms of a cluster in which these nodes were examined. What a node says of itself, and
+    /// not all of them do, names those who do: a right may be missing on one node alone.
+    pub fn among(&self, examined: &[String]) -> Alarm {
+        let mut alarm = self.alarm.clone();
+        let of_itself = matches!(
+            alarm.code,
+            Code::NotPermitted | Code::PermissionUnclear | Code::DryRunIgnored | Code::ApiPath
+        );
+        if of_itself && !examined.iter().all(|node| self.said_by.contains(node)) {
+            let said = format!("found by {}", self.said_by.join(", "));
+            alarm.detail = if alarm.detail.is_empty() { said } else { format!("{}; {said}", alarm.detail) };
+        }
+        alarm
+    }
+}
+
 /// Lays together what the nodes found, each node by its name, and what one node's loop sees by itself; most urgent
 /// first. The same of several nodes is one finding.
 pub fn gather(
     found: impl IntoIterator<Item = (String, Vec<Alarm>)>,
     seen: (String, Vec<Alarm>),
 ) -> Vec<Finding> {
-    let mut findings: Vec<Finding> = Vec::new();
+    let mut said: BTreeMap<Alarm, Vec<String>> = BTreeMap::new();
     for (node, alarms) in found {
         for alarm in alarms {
-            match findings.iter_mut().find(|finding| finding.alarm == alarm) {
-                Some(known) if known.said_by.contains(&node) => {}
-                Some(known) => known.said_by.push(node.clone()),
-                None => findings.push(Finding { alarm, said_by: vec![node.clone()] }),
+            let said_by = said.entry(alarm).or_default();
+            if !said_by.contains(&node) {
+                said_by.push(node.clone());
             }
         }
     }
-    // What is good to know keeps nothing from working.
-    let (node, mut alarms) = seen;
-    alarms.retain(|alarm| {
-        alarm.code.urgency() > Urgency::Info && !findings.iter().any(|it| covers(&it.alarm, alarm))
-    });
-    findings.extend(alarms.into_iter().map(|alarm| Finding { alarm, said_by: vec![node.clone()] }));
-    findings.sort_by(|a, b| {
-        (b.alarm.code.urgency(), &a.alarm, &a.said_by).cmp(&(a.alarm.code.urgency(), &b.alarm, &b.said_by))
-    });
+    let unseen = not_covered(said.keys(), seen.1);
+    said.extend(unseen.into_iter().map(|alarm| (alarm, vec![seen.0.clone()])));
+    let mut findings: Vec<_> = said.into_iter().map(|(alarm, said_by)| Finding { alarm, said_by }).collect();
+    // Stable: within one urgency they stay in the order of the model.
+    findings.sort_by_key(|finding| Reverse(finding.alarm.code.urgency()));
     findings
 }
 
-/// A loop says the same thing under another name, or as another code, than an examination.
-fn covers(found: &Alarm, seen: &Alarm) -> bool {
-    let same_words = found.detail == seen.detail && !seen.detail.is_empty();
-    same_words || (found.code == seen.code && found.subject == seen.subject)
+/// What a loop sees and no examination has found. A loop says the same thing in other words, or with the same words as
+/// another code. What is only good to know keeps nothing from working.
+fn not_covered<'a>(found: impl Iterator<Item = &'a Alarm>, mut seen: Vec<Alarm>) -> Vec<Alarm> {
+    let (mut things, mut words) = (BTreeSet::new(), BTreeSet::new());
+    for alarm in found {
+        things.insert((alarm.code, alarm.subject.as_str()));
+        words.insert(alarm.detail.as_str());
+    }
+    words.remove("");
+    seen.retain(|alarm| {
+        let said = things.contains(&(alarm.code, alarm.subject.as_str())) || words.contains(&*alarm.detail);
+        alarm.code.urgency() > Urgency::Info && !said
+    });
+    seen
 }
 
 #[cfg(test)]

@@ -137,7 +137,7 @@ codes! {
     PolicyDiffers = "policy-differs", Warning, "a node's file differs from the replicated policy",
         "apply the file with `arbiterctl policy apply`, or bring the file up to date";
     NotPermitted = "not-permitted", Critical, "a node may not do what a failover or a remediation needs",
-        "grant the action to the role of that node; then `arbiterctl doctor`";
+        "grant the action to the node's role; then `arbiterctl doctor`";
     PermissionUnclear = "permission-unclear", Warning, "whether a node may do what it needs could not be tried",
         "`arbiterctl doctor` again a little later, or read EC2's words";
     DryRunIgnored = "dry-run-ignored", Warning, "the EC2 endpoint ignores dry runs: permissions can't be tried",
@@ -160,6 +160,11 @@ codes! {
 }
 
 impl Code {
+    /// The code of that name.
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.iter().copied().find(|code| code.name() == name)
+    }
+
     /// Whether only an examination finds it: the control loop sees all the others by itself, and sooner.
     pub const fn is_examined(self) -> bool {
         matches!(
@@ -241,10 +246,12 @@ mod tests {
         for code in Code::ALL {
             let wire = serde_json::to_string(code).expect("a unit variant");
             assert_eq!(wire, format!("\"{}\"", code.name()));
+            assert_eq!(Code::named(code.name()), Some(*code));
             assert!(!code.title().is_empty() && !code.remedy().is_empty());
         }
         names.sort_unstable();
         names.dedup();
         assert_eq!(names.len(), Code::ALL.len());
+        assert_eq!(Code::named("of a newer version"), None);
     }
 }

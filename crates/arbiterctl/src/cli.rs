@@ -32,7 +32,7 @@ Exit codes:
   0  ok
   1  failed: refused, or no node could be reached; nothing was changed
   2  usage: the command line is wrong
-  3  degraded: `status` shows a route that isn't right, or a critical alarm
+  3  degraded: `status` shows a wrong route or a critical alarm, or `doctor` found something
   4  no quorum: no leader that a majority follows; nothing was changed, what is shown may be stale
   5  unknown: the time ran out; what was asked for may have happened, or happen yet
 
@@ -97,6 +97,12 @@ pub enum Command {
     Members,
     /// Every probe of every observer
     Probes(WatchArgs),
+    /// What could keep a failover from working, found before it is needed
+    ///
+    /// The leader has every node examine itself: dry runs of every call that it may have to make, what EC2 shows of
+    /// gateways and routes, whether its way to EC2 is its own, whether it may ping. Nothing is changed. The leader does
+    /// so by itself once an hour, and `status` shows what it found. It takes some seconds: --timeout is 60s by default.
+    Doctor,
     /// What happened: old → new, by which rule, by whom, why. Newest last
     History(HistoryArgs),
     /// What happened, one line an event; with --follow also what is to come
@@ -142,6 +148,7 @@ impl Command {
             | Self::Routes(_)
             | Self::Members
             | Self::Probes(_)
+            | Self::Doctor
             | Self::Events(_)
             | Self::Completions(_)
             | Self::History(_)
@@ -161,9 +168,10 @@ impl Command {
         }
     }
 
-    /// Whether it was told to wait for what comes of it.
+    /// Whether it takes long: it was told to wait for what comes of it, or every node has to be asked.
     pub fn waits(&self) -> bool {
         match self {
+            Self::Doctor => true,
             Self::Switchover(args) => args.wait,
             Self::Pause(args) => args.wait,
             Self::Handover(args) => args.wait,

@@ -47,6 +47,7 @@ async fn dispatch(cli: &Cli, session: &mut Session<'_, '_>) -> Result<Exit, Fail
         Command::Routes(args) => command::routes::run(*args, session).await,
         Command::Members => command::members::run(session).await,
         Command::Probes(args) => command::probes::run(*args, session).await,
+        Command::Doctor => command::doctor::run(session).await,
         Command::History(args) => command::history::run(args, session).await,
         Command::Events(args) => command::events::run(args, session).await,
         Command::Explain(args) => command::explain::run(args, session).await,

@@ -5,12 +5,15 @@
 //!            Ec2 ───────────────────────┤
 //!            SocketProber ──────────────┼─► control loop ─► Control ─┬─► ReportService
 //!            ReportSender ──────────────┤                            └─► AdminService
+//!            Examination ───────────────┤
 //!            BoottimeClock ─────────────┘        RaftNode ─► RaftPeer service
 //!                                        AdminService, Control ─► status port (HTTP)
 //! ```
 
 use crate::admin::AdminService;
+use crate::admin::forward::Peers;
 use crate::consensus::RaftConsensus;
+use crate::examination::Examination;
 use crate::http;
 use crate::joining::say_when_ready;
 use crate::policy_file::PolicyFile;
@@ -23,9 +26,9 @@ use arbiter_control::{Control, Parts};
 use arbiter_core::evidence::Ending;
 use arbiter_core::health::Urgency;
 use arbiter_core::ids::NodeId;
-use arbiter_core::policy::{Policy, ProbeKind};
+use arbiter_core::policy::Policy;
 use arbiter_ec2::Ec2;
-use arbiter_probe::{BoottimeClock, SocketProber, icmp_preflight};
+use arbiter_probe::{BoottimeClock, SocketProber};
 use arbiter_proto::v1::admin_server::AdminServer;
 use arbiter_proto::v1::reports_server::ReportsServer;
 use arbiter_raft::{MemberSettings, RaftNode};
@@ -81,13 +84,15 @@ pub async fn build(config: Config) -> anyhow::Result<Node> {
     let address = listener.local_addr()?;
     let http = http::listen(local.http).await?;
     let clock: Arc<dyn Clock> = Arc::new(BoottimeClock);
-    warn_of_icmp(&policy);
     let ec2 = Arc::new(connect_ec2(&local).await?);
-    tokio::spawn(preflight(Arc::clone(&ec2), policy.clone()));
+    let peers = Peers::new(&local.peers)?;
+    let file = Arc::new(PolicyFile::new(policy.clone()));
+    let examination =
+        Arc::new(Examination::new(local.id, Arc::clone(&ec2), peers.clone(), Arc::clone(&file)));
+    tokio::spawn(preflight(Arc::clone(&examination), policy.clone()));
     let raft = RaftNode::open(raft_settings(&local, &timing, &policy, seed)).await?;
     let lease_ms = timing.election_timeout_max_ms;
     tokio::spawn(say_when_ready(raft.clone(), lease_ms));
-    let file = Arc::new(PolicyFile::new(policy.clone()));
     tokio::spawn(Arc::clone(&file).watch(raft.state()));
     let consensus = Arc::new(RaftConsensus::new(raft.clone(), lease_ms));
     let parts = Parts {
@@ -96,12 +101,14 @@ pub async fn build(config: Config) -> anyhow::Result<Node> {
         // On a thread of its own: no other work may delay a probe.
         prober: Arc::new(SocketProber::start_on_own_thread(Arc::clone(&clock))?),
         transport: Arc::new(ReportSender::start(&local.peers, &raft.state())?),
+        examiner: Arc::clone(&examination) as _,
         clock,
     };
     let settings = arbiter_control::Settings { me: local.id, boot: draw_boot()?, lease_ms, file: policy };
     let (control, control_loop) = arbiter_control::start(settings, parts);
     let stop = CancellationToken::new();
-    let admin = Arc::new(AdminService::new(&local, control.clone(), raft.clone(), Arc::clone(&file))?);
+    let (seat, of_raft) = (control.clone(), raft.clone());
+    let admin = Arc::new(AdminService::new(&local, seat, of_raft, peers, Arc::clone(&file), examination));
     if let Some(http) = http {
         let seat = http::Seat { admin: Arc::clone(&admin), control: control.clone(), file };
         http::start(http, Arc::new(seat), lease_ms, stop.clone());
@@ -235,8 +242,8 @@ async fn connect_ec2(local: &LocalConfig) -> anyhow::Result<Ec2> {
 }
 
 /// What would keep a failover or a remediation from working, said at the start and not when it is needed.
-async fn preflight(ec2: Arc<Ec2>, policy: Policy) {
-    for finding in ec2.preflight(&policy).await {
+async fn preflight(examination: Arc<Examination>, policy: Policy) {
+    for finding in examination.of_this_node(&policy).await {
         let (code, subject, remedy) = (finding.code.name(), &finding.subject, finding.remedy());
         let (title, detail) = (finding.code.title(), &finding.detail);
         if finding.code.urgency() == Urgency::Critical {
@@ -244,13 +251,6 @@ async fn preflight(ec2: Arc<Ec2>, policy: Policy) {
         } else {
             tracing::warn!(code, %subject, remedy, "{title}: {detail}");
         }
-    }
-}
-
-fn warn_of_icmp(policy: &Policy) {
-    let pings = policy.probes.iter().any(|probe| matches!(probe.kind, ProbeKind::Icmp { .. }));
-    if pings && let Err(error) = icmp_preflight() {
-        tracing::error!(%error, "ICMP probes can't be sent");
     }
 }
 

@@ -5,6 +5,7 @@ mod admin;
 mod build;
 mod causes;
 mod consensus;
+mod examination;
 mod http;
 mod joining;
 pub mod logging;

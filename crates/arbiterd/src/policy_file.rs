@@ -30,6 +30,11 @@ impl PolicyFile {
         }
     }
 
+    /// What the file says.
+    pub const fn policy(&self) -> &Policy {
+        &self.policy
+    }
+
     /// Says so in the log too, once for each version of the policy. Ends with the node.
     pub async fn watch(self: Arc<Self>, mut states: watch::Receiver<Arc<ClusterState>>) {
         let mut compared = None;
@@ -55,8 +60,13 @@ impl PolicyFile {
 
     /// What differs, by name; `None` if nothing does, or nothing is in force yet.
     fn differs_from(&self, state: &ClusterState) -> Option<String> {
-        let (file, force) = (&self.policy, &*state.policy);
-        if state.cluster_id.is_none() || file == force {
+        state.cluster_id.as_ref().and_then(|_| self.difference(&state.policy))
+    }
+
+    /// What differs from the policy in force, by name.
+    pub fn difference(&self, force: &Policy) -> Option<String> {
+        let file = &self.policy;
+        if file == force {
             return None;
         }
         let mut differences = Vec::new();

@@ -15,6 +15,7 @@ mod pause;
 mod reconcile;
 mod reports;
 mod restarts;
+mod rounds;
 mod routes;
 mod versions;
 mod world;

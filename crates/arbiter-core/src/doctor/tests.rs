@@ -67,6 +67,9 @@ fn what_several_nodes_find_is_one_finding() {
     let findings = gather(found, said("one", &[]));
     let lines: Vec<_> = findings.iter().map(|it| (it.alarm.clone(), it.said_by.join("+"))).collect();
     assert_eq!(lines, [(check, "one+two".to_owned()), (denied, "two".to_owned())]);
+    let examined = ["one".to_owned(), "two".to_owned()];
+    let shown: Vec<_> = findings.iter().map(|finding| finding.among(&examined).detail).collect();
+    assert_eq!(shown, ["eni-1", "on i-1: UnauthorizedOperation: no; found by two"]);
 }
 
 #[test]

@@ -18,15 +18,15 @@ const TABLES_TRIED: usize = 5;
 
 impl Ec2 {
     pub(super) async fn try_permissions(&self, policy: &Policy, seen: &Observation) -> Vec<Alarm> {
-        let mut findings = Vec::new();
         let mut tables = BTreeSet::new();
+        let mut replacements = Vec::new();
         for route in &policy.routes {
             let target = seen.routes.get(&route.id).and_then(|seen| seen.target.as_ref());
             let request = target.and_then(|it| self.replacement(&route.table, &route.destination, it).ok());
             let Some(request) = request else { continue };
-            if tables.len() < TABLES_TRIED && tables.insert(route.table.clone()) {
+            if tables.len() < TABLES_TRIED && tables.insert(&route.table) {
                 let request = request.dry_run(true).send();
-                findings.extend(self.try_out(Api::ReplaceRoute, &route.table, request).await);
+                replacements.push(self.try_out(Api::ReplaceRoute, &route.table, request));
             }
         }
         let instances: Vec<_> = policy
@@ -38,19 +38,24 @@ impl Ec2 {
             })
             .map(|gateway| gateway.instance.0.clone())
             .collect();
-        if !instances.is_empty() {
-            findings.extend(self.try_stop_and_start(instances).await);
-        }
-        findings
+        // All at once: whoever asked is a person who waits.
+        let (replacements, others) =
+            tokio::join!(futures::future::join_all(replacements), self.try_stop_and_start(instances));
+        replacements.into_iter().flatten().chain(others).collect()
     }
 
     /// All instances in one call each: `StartInstances` has five tokens, and every node tries.
     async fn try_stop_and_start(&self, instances: Vec<String>) -> Vec<Alarm> {
+        if instances.is_empty() {
+            return Vec::new();
+        }
         let subject = instances.join(", ");
         let stop = self.client.stop_instances().set_instance_ids(Some(instances.clone())).dry_run(true);
         let start = self.client.start_instances().set_instance_ids(Some(instances)).dry_run(true);
-        let stop = self.try_out(Api::StopInstances, &subject, stop.send()).await;
-        let start = self.try_out(Api::StartInstances, &subject, start.send()).await;
+        let (stop, start) = tokio::join!(
+            self.try_out(Api::StopInstances, &subject, stop.send()),
+            self.try_out(Api::StartInstances, &subject, start.send()),
+        );
         stop.into_iter().chain(start).collect()
     }
 
@@ -88,7 +93,7 @@ where
     }
     let detail = format!("on {subject}: {}: {}", failure.code, failure.message);
     Some(if is_denial(&failure.code) {
-        let remedy = format!("allow ec2:{api} on {subject} to the role of this node");
+        let remedy = format!("allow ec2:{api} on {subject} to the node's role");
         Alarm::new(Code::NotPermitted, api.name(), detail).with_remedy(remedy)
     } else {
         Alarm::new(Code::PermissionUnclear, api.name(), detail)

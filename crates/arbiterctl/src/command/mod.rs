@@ -2,6 +2,7 @@
 
 pub(crate) mod completions;
 mod deed;
+pub(crate) mod doctor;
 pub(crate) mod drain;
 pub(crate) mod events;
 pub(crate) mod explain;

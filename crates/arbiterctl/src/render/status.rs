@@ -4,7 +4,7 @@ use super::lists::{committed_for, home, members, observed, probes, right};
 use super::page::{Page, Span, Style};
 use super::table::Table;
 use super::{Readable, before, counted, lasting, or_dash, stale, urgency_style, verdict, whose};
-use crate::view::{AlarmView, PauseView, RestartView, StagesView, StatusView};
+use crate::view::{AlarmView, ExaminationView, PauseView, RestartView, StagesView, StatusView};
 use arbiter_core::time::HumanMs;
 
 impl Readable for StatusView {
@@ -64,6 +64,9 @@ impl StatusView {
             page.field("OBSERVING", [Span::new(Style::Warn, text)]);
         }
         page.field("NEXT LOSS", [or_dash(self.next_failure.as_ref())]);
+        if let Some(examination) = &self.examination {
+            page.field("EXAMINED", examined(examination));
+        }
         let id = self.cluster_id.as_deref().unwrap_or("not formed");
         let text = format!("{} ({id}), policy version {}", self.cluster, self.policy_version);
         page.field("CLUSTER", [Span::plain(text)]);
@@ -166,6 +169,19 @@ fn restart(asked: &RestartView) -> String {
         asked.by,
         HumanMs(asked.left_ms)
     )
+}
+
+/// The examination itself is `doctor`'s.
+fn examined(examination: &ExaminationView) -> [Span; 2] {
+    let ExaminationView { age_ms, nodes, findings } = examination;
+    let count = usize::try_from(*findings).unwrap_or(usize::MAX);
+    let style = if count == 0 { Style::Plain } else { Style::Warn };
+    let words = if count == 0 { "nothing found".to_owned() } else { counted(count, "finding") };
+    let ago = HumanMs(*age_ms);
+    [
+        Span::plain(format!("{}, {ago} ago: ", counted(nodes.len(), "node"))),
+        Span::new(style, format!("{words} (`arbiterctl doctor`)")),
+    ]
 }
 
 fn stages(stages: &StagesView) -> String {

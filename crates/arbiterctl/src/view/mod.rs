@@ -4,6 +4,7 @@
 //! out; verdicts are `up`, `unknown`, `down`; times are milliseconds.
 
 mod answered;
+mod doctor;
 mod event;
 mod explain;
 mod gateway;
@@ -15,6 +16,7 @@ mod status;
 mod written;
 
 pub use answered::Answered;
+pub use doctor::{DoctorView, FindingView};
 pub use event::{EventLine, EventView, HistoryView};
 pub use explain::ExplainView;
 pub use gateway::{GatewayView, RestartView};
@@ -22,7 +24,9 @@ pub use member::{MemberView, MembersView};
 pub use policy::{PolicyDiffView, PolicyView};
 pub use probe::{ProbeView, ProbesView};
 pub use route::{PathView, RouteView, RoutesView};
-pub use status::{AlarmView, PauseView, Quorum, StagesView, StatusView, Traffic, UnsettledView};
+pub use status::{
+    AlarmView, ExaminationView, PauseView, Quorum, StagesView, StatusView, Traffic, UnsettledView,
+};
 pub use written::WrittenView;
 
 use arbiter_core::evidence::Verdict;

@@ -47,6 +47,8 @@ pub struct StatusView {
     pub unsettled: Vec<UnsettledView>,
     /// The stages of the newest moves, newest last.
     pub stages: Vec<StagesView>,
+    /// The leader's newest examination of all nodes.
+    pub examination: Option<ExaminationView>,
     /// Most urgent first.
     pub alarms: Vec<AlarmView>,
 }
@@ -92,6 +94,17 @@ pub struct PauseView {
     pub since_wall_ms: u64,
     /// Log time that is left; `null` if it does not end by itself.
     pub left_ms: Option<u64>,
+}
+
+/// An examination of all nodes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ExaminationView {
+    /// How long ago it ended.
+    pub age_ms: u64,
+    /// The nodes that were examined.
+    pub nodes: Vec<String>,
+    /// How many things were found.
+    pub findings: u32,
 }
 
 /// Something that needs attention.
@@ -199,6 +212,7 @@ impl From<v1::StatusReply> for StatusView {
             probes: all(wire.probes),
             unsettled: all(wire.unsettled),
             stages: all(wire.stages),
+            examination: wire.examination.map(ExaminationView::from),
             alarms: all(wire.alarms),
         }
     }
@@ -207,6 +221,12 @@ impl From<v1::StatusReply> for StatusView {
 impl From<v1::Pause> for PauseView {
     fn from(wire: v1::Pause) -> Self {
         Self { reason: wire.reason, by: wire.by, since_wall_ms: wire.since_wall_ms, left_ms: wire.left_ms }
+    }
+}
+
+impl From<v1::Examination> for ExaminationView {
+    fn from(wire: v1::Examination) -> Self {
+        Self { age_ms: wire.age_ms, nodes: wire.nodes, findings: wire.findings }
     }
 }
 

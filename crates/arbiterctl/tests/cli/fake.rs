@@ -2,8 +2,9 @@
 
 use arbiter_proto::v1::admin_server::{Admin, AdminServer};
 use arbiter_proto::v1::{
-    ExplainReply, ExplainRequest, GetPolicyReply, GetPolicyRequest, HandOverReply, HandOverRequest,
-    HistoryReply, HistoryRequest, OperateReply, OperateRequest, StatusReply, StatusRequest,
+    DoctorReply, DoctorRequest, ExplainReply, ExplainRequest, GetPolicyReply, GetPolicyRequest,
+    HandOverReply, HandOverRequest, HistoryReply, HistoryRequest, OperateReply, OperateRequest, StatusReply,
+    StatusRequest,
 };
 use std::sync::{Arc, Mutex};
 use tokio::sync::oneshot;
@@ -32,6 +33,7 @@ pub struct Play {
     pub operate: Script<OperateReply>,
     pub hand_over: Script<HandOverReply>,
     pub get_policy: Script<GetPolicyReply>,
+    pub doctor: Script<DoctorReply>,
 }
 
 /// What the node was asked.
@@ -43,6 +45,7 @@ pub struct Asked {
     pub operate: Vec<OperateRequest>,
     pub hand_over: Vec<HandOverRequest>,
     pub get_policy: Vec<GetPolicyRequest>,
+    pub doctor: Vec<DoctorRequest>,
     /// How long each asker said that it would wait, in the form of gRPC's own header.
     pub patience: Vec<String>,
 }
@@ -126,6 +129,10 @@ impl Admin for Node {
 
     async fn operate(&self, request: Request<OperateRequest>) -> Result<Response<OperateReply>, Status> {
         self.say(request, |asked| &mut asked.operate, &self.play.operate).await
+    }
+
+    async fn doctor(&self, request: Request<DoctorRequest>) -> Result<Response<DoctorReply>, Status> {
+        self.say(request, |asked| &mut asked.doctor, &self.play.doctor).await
     }
 
     async fn hand_over(&self, request: Request<HandOverRequest>) -> Result<Response<HandOverReply>, Status> {

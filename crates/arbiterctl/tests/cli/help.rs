@@ -11,6 +11,7 @@ fn every_help_text() {
         "routes",
         "members",
         "probes",
+        "doctor",
         "history",
         "events",
         "explain",

@@ -5,6 +5,7 @@
 #![expect(clippy::unwrap_used, reason = "what helps a test may panic as the test may")]
 
 mod commands;
+mod doctor;
 mod errors;
 mod fake;
 mod golden;

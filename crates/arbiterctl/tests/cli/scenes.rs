@@ -1,6 +1,6 @@
 //! The reference case in several conditions.
 
-use arbiter_core::health::{Code, Urgency};
+use arbiter_core::health::Code;
 use arbiter_proto::v1::{
     Alarm, Answered, Ending, Event, ExplainReply, GatewayStatus, HistoryReply, MemberStatus, MoveStages,
     PathStatus, Pause, ProbeStatus, RouteStatus, StatusReply, UnsettledIntent, Verdict,
@@ -127,11 +127,7 @@ fn probe(id: &str, observer: &str, subject: &str, target: &str) -> ProbeStatus {
 pub fn alarm(code: Code, subject: &str, detail: &str) -> Alarm {
     Alarm {
         code: code.name().into(),
-        urgency: match code.urgency() {
-            Urgency::Info => "info".into(),
-            Urgency::Warning => "warning".into(),
-            Urgency::Critical => "critical".into(),
-        },
+        urgency: code.urgency().name().into(),
         title: code.title().into(),
         subject: subject.into(),
         detail: detail.into(),
@@ -171,6 +167,7 @@ pub fn healthy() -> StatusReply {
         stages: vec![],
         remediating: String::new(),
         next_failure: "one more node may be lost: failover goes on with two of three".into(),
+        examination: None,
     }
 }
 

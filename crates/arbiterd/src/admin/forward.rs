@@ -15,6 +15,9 @@ const WRITE_TIMEOUT: Duration = Duration::from_secs(8);
 /// A read is confirmed by a quorum. If the leader does not answer by then, the node that was asked answers itself.
 const READ_TIMEOUT: Duration = Duration::from_secs(2);
 
+/// An examination of nine nodes, one after the other, at the ten seconds that each may take at most.
+const EXAMINATION_TIMEOUT: Duration = Duration::from_secs(90);
+
 const CONNECT_TIMEOUT: Duration = Duration::from_millis(500);
 
 /// A leader whose host has vanished is noticed by these while a question waits for it, or TCP would hold the
@@ -26,13 +29,16 @@ const KEEPALIVE_TIMEOUT: Duration = Duration::from_secs(1);
 const ANSWER_LIMIT: usize = 32 * 1024 * 1024;
 
 /// The way to each peer's own seat.
+#[derive(Clone)]
 pub(crate) struct Peers {
     channels: BTreeMap<NodeId, Channel>,
+    /// The same with the patience that an examination takes.
+    patient: BTreeMap<NodeId, Channel>,
 }
 
 impl Peers {
     pub fn new(addresses: &BTreeMap<NodeId, String>) -> Result<Self, tonic::transport::Error> {
-        let mut channels = BTreeMap::new();
+        let (mut channels, mut patient) = (BTreeMap::new(), BTreeMap::new());
         for (node, address) in addresses {
             let endpoint = Endpoint::from_shared(format!("http://{address}"))?
                 .connect_timeout(CONNECT_TIMEOUT)
@@ -40,18 +46,27 @@ impl Peers {
                 .http2_keep_alive_interval(KEEPALIVE_EVERY)
                 .keep_alive_timeout(KEEPALIVE_TIMEOUT)
                 .tcp_nodelay(true);
+            patient.insert(*node, endpoint.clone().timeout(EXAMINATION_TIMEOUT).connect_lazy());
             channels.insert(*node, endpoint.connect_lazy());
         }
-        Ok(Self { channels })
+        Ok(Self { channels, patient })
     }
 
     pub fn client(&self, node: NodeId) -> Result<AdminClient<Channel>, Status> {
-        let channel = self.channels.get(&node).cloned();
-        let unknown =
-            || Status::unavailable(format!("the leader is node {node}, whose address this node lacks"));
-        let client = |channel| AdminClient::new(channel).max_decoding_message_size(ANSWER_LIMIT);
-        channel.map(client).ok_or_else(unknown)
+        seat(node, self.channels.get(&node))
     }
+
+    /// For questions that are answered late.
+    pub fn patient_client(&self, node: NodeId) -> Result<AdminClient<Channel>, Status> {
+        seat(node, self.patient.get(&node))
+    }
+}
+
+fn seat(node: NodeId, channel: Option<&Channel>) -> Result<AdminClient<Channel>, Status> {
+    let unknown = || Status::unavailable(format!("this node lacks the address of node {node}"));
+    let client =
+        |channel: &Channel| AdminClient::new(channel.clone()).max_decoding_message_size(ANSWER_LIMIT);
+    channel.map(client).ok_or_else(unknown)
 }
 
 /// A question that is given up in time for another answer.
@@ -64,6 +79,16 @@ pub(super) fn in_time<T>(question: T) -> Request<T> {
 /// Why the leader could not be asked, in words.
 pub(super) fn why(error: &Status) -> String {
     format!("the leader does not answer: {}", innermost(error))
+}
+
+/// Why another node did not answer, in words.
+pub(crate) fn words(error: &Status) -> String {
+    match error.code() {
+        Code::Unimplemented => {
+            "its program is older than the leader's, and does not know the question".to_owned()
+        }
+        _ => format!("it does not answer: {}", innermost(error)),
+    }
 }
 
 /// An error of a command that was passed on. UNAVAILABLE promises that nothing was done: only the leader itself can

@@ -1,12 +1,14 @@
 //! The operators' seat: any node answers, and asks the leader where that is needed.
 
+mod doctor;
 pub(crate) mod events;
-mod forward;
+pub(crate) mod forward;
 mod operation;
 pub(crate) mod status;
 
 use crate::admin::forward::Peers;
 use crate::admin::operation::NAME_LIMIT;
+use crate::examination::Examination;
 use crate::policy_file::PolicyFile;
 use arbiter_config::LocalConfig;
 use arbiter_control::{AskError, Control, Look};
@@ -41,6 +43,7 @@ pub(crate) struct AdminService {
     raft: RaftNode,
     peers: Peers,
     file: Arc<PolicyFile>,
+    examination: Arc<Examination>,
 }
 
 impl AdminService {
@@ -48,9 +51,11 @@ impl AdminService {
         local: &LocalConfig,
         control: Control,
         raft: RaftNode,
+        peers: Peers,
         file: Arc<PolicyFile>,
-    ) -> Result<Self, tonic::transport::Error> {
-        Ok(Self { me: local.name.clone(), control, raft, peers: Peers::new(&local.peers)?, file })
+        examination: Arc<Examination>,
+    ) -> Self {
+        Self { me: local.name.clone(), control, raft, peers, file, examination }
     }
 
     /// The leader, if it is another node and this question may be passed on.
@@ -304,6 +309,10 @@ impl Admin for AdminService {
             version: look.state.policy_version.0,
             toml: arbiter_config::render_policy(&look.state.policy),
         }))
+    }
+
+    async fn doctor(&self, request: Request<v1::DoctorRequest>) -> Result<Response<v1::DoctorReply>, Status> {
+        self.examine(request.into_inner()).await.map(Response::new)
     }
 
     async fn hand_over(

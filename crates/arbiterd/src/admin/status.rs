@@ -1,7 +1,7 @@
 //! A look, as the wire shows it.
 
 use super::events::action_words;
-use arbiter_control::{Look, Stages};
+use arbiter_control::{Examined, Look, Stages};
 use arbiter_core::command::Mode;
 use arbiter_core::evidence::Verdict;
 use arbiter_core::health::Alarm;
@@ -48,6 +48,15 @@ pub(crate) fn reply(look: &Look, answered: v1::Answered) -> v1::StatusReply {
         stages: look.stages.iter().map(|one| stages(policy, one)).collect(),
         remediating: state.slot.as_ref().map(|slot| slot.gateway.0.clone()).unwrap_or_default(),
         next_failure: next_failure(voters, heard),
+        examination: look.examined.as_ref().map(examination),
+    }
+}
+
+fn examination(examined: &Examined) -> v1::Examination {
+    v1::Examination {
+        age_ms: examined.age_ms,
+        nodes: examined.nodes.clone(),
+        findings: count(examined.findings.len()),
     }
 }
 
@@ -250,7 +259,7 @@ fn probes(look: &Look) -> Vec<v1::ProbeStatus> {
     probes
 }
 
-fn alarm(alarm: &Alarm) -> v1::Alarm {
+pub(super) fn alarm(alarm: &Alarm) -> v1::Alarm {
     v1::Alarm {
         code: alarm.code.name().to_owned(),
         urgency: alarm.code.urgency().name().to_owned(),

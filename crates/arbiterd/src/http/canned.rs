@@ -1,8 +1,9 @@
 //! Two scenes of the reference case, as the witness sees them: all is well, and all but well.
 
 use arbiter_control::consensus::{Role, View};
-use arbiter_control::{Look, Stage, Stages, Tally};
+use arbiter_control::{Examined, Look, Stage, Stages, Tally};
 use arbiter_core::command::{Action, Applied, Cause, Command, EntryId, Mode, Outcome, Proposal, Stamp};
+use arbiter_core::doctor::Finding;
 use arbiter_core::evidence::{
     Evidence, InstanceFacts, InstanceState, NodeFacts, ProbeFact, RouteFacts, Verdict,
 };
@@ -142,6 +143,7 @@ fn look_at(state: ClusterState, reports: Vec<(Report, Option<u64>)>) -> Look {
         stages: vec![],
         tally: Tally::default(),
         plan_age_ms: Some(12),
+        examined: None,
         alarms: plan.alarms.clone(),
         evidence,
         plan,
@@ -180,6 +182,14 @@ pub(super) fn trouble() -> Look {
     for n in 0..3 {
         look.tally.call_ended(&action, &Outcome::NoAnswer { message: n.to_string() });
     }
+    let alarm = Alarm::new(Code::NoElasticIp, "strongswan-2", "interface eni-2d75e606");
+    let said_by = vec!["strongswan-2".to_owned(), "witness".to_owned()];
+    look.examined = Some(Examined {
+        age_ms: 754_000,
+        nodes: said_by.clone(),
+        findings: vec![Finding { alarm: alarm.clone(), said_by }],
+    });
+    look.alarms.push(alarm);
     for (stage, ms) in Stage::ALL.into_iter().zip([14, 9, 0, 152]) {
         look.tally.stage_took(stage, ms);
     }

@@ -5,7 +5,7 @@
 
 use super::exposition::{Exposition, Kind, flag, number};
 use super::health;
-use arbiter_control::{BOUNDS_MS, Histogram, Look, Stage, Tally};
+use arbiter_control::{BOUNDS_MS, Examined, Histogram, Look, Stage, Tally};
 use arbiter_core::command::Mode;
 use arbiter_core::evidence::Verdict;
 use arbiter_core::health::{Code, Urgency};
@@ -189,13 +189,37 @@ fn alarms(text: &mut Exposition, look: &Look) {
         "What needs attention, as this node sees it: alarms raised now, by code.",
     );
     for code in Code::ALL {
-        let urgency = match code.urgency() {
-            Urgency::Info => "info",
-            Urgency::Warning => "warning",
-            Urgency::Critical => "critical",
-        };
         let raised = raised.get(code).copied().unwrap_or(0);
-        family.sample(&[("code", code.name()), ("urgency", urgency)], count(raised));
+        family.sample(&[("code", code.name()), ("urgency", code.urgency().name())], count(raised));
+    }
+    examination(text, look);
+}
+
+fn examination(text: &mut Exposition, look: &Look) {
+    let examined = look.examined.as_ref();
+    text.gauge(
+        "arbiter_examination_age_seconds",
+        "Leader only: how long ago it last examined all nodes; absent before the first time.",
+        examined.map(|examined| seconds(examined.age_ms)),
+    );
+    text.gauge(
+        "arbiter_examined_nodes",
+        "Leader only: nodes that could be examined then.",
+        examined.map(|examined| count(examined.nodes.len())),
+    );
+    let mut family = text.family(
+        "arbiter_examination_findings",
+        Kind::Gauge,
+        "Leader only: what was found then, by urgency; `arbiterctl doctor` names it.",
+    );
+    // What is only good to know is no finding.
+    for urgency in Urgency::ALL.into_iter().filter(|urgency| *urgency > Urgency::Info) {
+        let of = |examined: &Examined| {
+            examined.findings.iter().filter(|finding| finding.alarm.code.urgency() == urgency).count()
+        };
+        if let Some(found) = examined.map(of) {
+            family.sample(&[("urgency", urgency.name())], count(found));
+        }
     }
 }
 

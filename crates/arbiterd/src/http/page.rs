@@ -62,6 +62,12 @@ fn head(html: &mut Html, status: &v1::StatusReply, wrong: &[&str], wall: UnixMs)
         html.field("Observing", &[Cell::new(Look::Warn, text)]);
     }
     html.field("Next failure", &[Cell::or_dash(&status.next_failure)]);
+    if let Some(v1::Examination { age_ms, nodes, findings }) = &status.examination {
+        let (count, ago) = (nodes.len(), HumanMs(*age_ms));
+        let look = if *findings == 0 { Look::Plain } else { Look::Warn };
+        let text = format!("{count} nodes, {ago} ago; {findings} found (`arbiterctl doctor`)");
+        html.field("Examined", &[Cell::new(look, text)]);
+    }
     let id = if status.cluster_id.is_empty() { "not formed" } else { &status.cluster_id };
     let cluster = format!("{} ({id}), policy version {}", status.cluster, status.policy_version);
     html.field("Cluster", &[Cell::plain(cluster)]).raw("</dl>\n");

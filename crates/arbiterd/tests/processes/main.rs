@@ -6,6 +6,7 @@
 #[cfg(test)]
 mod cluster;
 mod disks;
+mod doctor;
 mod endings;
 mod formation;
 #[cfg(test)]

@@ -9,6 +9,7 @@ mod policy;
 mod post;
 mod prober;
 mod provider;
+mod ward;
 
 pub use clock::WorldClock;
 pub use consensus::{Committed, Fate, Log};
@@ -16,6 +17,7 @@ pub use policy::{DESTINATION, reference, route};
 pub use post::Post;
 pub use prober::WorldProber;
 pub use provider::{CALL_MS, CallFate, Called, Cloud, LOOK_MS};
+pub use ward::{EXAMINATION_MS, Examination, Ward};
 
 use arbiter_control::{Answer, AskError, Control, Look, Parts, Settings, start};
 use arbiter_core::command::{Action, Cause, Command, Mode, Operation, Outcome};
@@ -46,6 +48,7 @@ pub struct World {
     pub log: Log,
     pub cloud: Cloud,
     pub post: Post,
+    pub ward: Ward,
     pub clocks: BTreeMap<NodeId, Arc<WorldClock>>,
     pub probers: BTreeMap<NodeId, Arc<WorldProber>>,
     /// What nodes have in their own files, where it is not the cluster's policy.
@@ -88,6 +91,7 @@ impl World {
             log: Log::new(ALL),
             cloud: Cloud::new(&policy),
             post: Post::default(),
+            ward: Ward::default(),
             probers: ALL.iter().map(|id| (*id, prober(id))).collect(),
             clocks,
             files: BTreeMap::new(),
@@ -117,6 +121,7 @@ impl World {
             provider: self.cloud.handle(node),
             prober: Arc::clone(&self.probers[&node]) as _,
             transport: self.post.handle(node),
+            examiner: self.ward.handle(node),
             clock: Arc::clone(&self.clocks[&node]) as _,
         };
         let (control, task) = start(settings, parts);

@@ -33,6 +33,11 @@ impl Cluster {
         Ok(self.client(member).explain(request).await?.into_inner())
     }
 
+    pub async fn doctor(&self, member: Member, stale: bool) -> Result<v1::DoctorReply, Status> {
+        let request = v1::DoctorRequest { asking: reading(stale), own: false };
+        Ok(self.client(member).doctor(request).await?.into_inner())
+    }
+
     pub async fn policy(&self, member: Member) -> (u64, String) {
         let request = v1::GetPolicyRequest { asking: reading(false) };
         let reply = self.client(member).get_policy(request).await.unwrap().into_inner();
