@@ -89,6 +89,8 @@ pub(crate) struct Arbiter {
     pub woke: MonoMs,
     /// No new intents before this: the leadership is being handed over.
     pub handing_over_until: MonoMs,
+    /// To whom, as long as that is under way.
+    pub handing_over_to: Option<NodeId>,
     pub next_look: MonoMs,
     pub looking: bool,
     /// The look that is under way began too early for what it is asked for now.
@@ -135,6 +137,7 @@ impl Arbiter {
             known: BTreeMap::new(),
             woke: now,
             handing_over_until: MonoMs(0),
+            handing_over_to: None,
             next_look: now,
             looking: false,
             look_again: false,

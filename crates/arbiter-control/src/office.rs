@@ -201,6 +201,9 @@ impl Arbiter {
         }
         tracing::info!(to = to.0, "handing the leadership over");
         self.handing_over_until = now.plus_ms(self.settings.lease_ms.saturating_mul(3));
+        self.handing_over_to = Some(to);
+        // The others must hear of it before they hear the silence.
+        self.report_now = true;
         let consensus = std::sync::Arc::clone(&self.parts.consensus);
         self.tasks.spawn(async move {
             let handover = tokio::time::timeout(HANDOVER_LIMIT, consensus.hand_over(to));

@@ -75,6 +75,7 @@ impl Arbiter {
             describe_ok_age_ms: self.eyes.describe_ok_age_ms(now),
             provider_unreachable: self.eyes.unreachable(),
             leader,
+            handing_over_to: self.handing_over_to.filter(|_| self.view.role == Role::Leader),
             rules_supported: RULES_VERSION,
             file_differs: self.file_differs,
             wall_ms: self.parts.clock.wall_ms(),

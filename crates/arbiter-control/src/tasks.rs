@@ -100,6 +100,7 @@ impl Arbiter {
             Event::Looked { started, result } => self.looked(started, result),
             Event::Examined { found } => self.examined(found),
             Event::HandedOver { to, result, reply } => {
+                self.handing_over_to = None;
                 if let Err(error) = &result {
                     tracing::warn!(to = to.0, %error, "the handover did not work");
                     self.handing_over_until = self.now();

@@ -22,6 +22,10 @@ const STAGGER_MS: u64 = 150;
 /// its successor a heartbeat after the lease. A dead leader's report is stale long before that matters.
 const HAND_OVER_MS: u64 = 1_000;
 
+/// How long everybody but the named successor leaves it to them: the lease of a slow node, a call, an election, and
+/// another try. After that whoever hears a majority may stand: a successor may have died in that moment.
+const SUCCESSOR_FIRST_MS: u64 = 3_000;
+
 /// How long a describe counts as proof that the provider can be reached: three reconcile rounds of 10 s.
 pub const DESCRIBE_PROOF_MS: u64 = 30_000;
 
@@ -88,17 +92,19 @@ impl Standing<'_> {
             (false, _) => 5,
         };
         let place = self.voters.iter().position(|voter| *voter == self.me).unwrap_or(0) as u64;
-        let hand_over_ms = if self.leader_lives(now) { HAND_OVER_MS } else { 0 };
+        let hand_over_ms = match self.living_leader(now).map(|report| report.handing_over_to) {
+            Some(Some(successor)) if successor != self.me => SUCCESSOR_FIRST_MS,
+            Some(_) => HAND_OVER_MS,
+            None => 0,
+        };
         rank * RANK_STEP_MS + place * STAGGER_MS + hand_over_ms
     }
 
-    /// Whether the leader that this node believes in freshly reports that it leads, though Raft hears nothing of it.
-    fn leader_lives(&self, now: MonoMs) -> bool {
-        let believed = self.fresh(self.me, now).and_then(|report| report.leader).map(|(leader, _)| leader);
-        let believes_itself = |leader: NodeId| {
-            self.fresh(leader, now).and_then(|report| report.leader).is_some_and(|(it, _)| it == leader)
-        };
-        believed.is_some_and(believes_itself)
+    /// The fresh report of the leader that this node believes in, if that says itself that it leads, though Raft hears
+    /// nothing of it.
+    fn living_leader(&self, now: MonoMs) -> Option<&Report> {
+        let (believed, _) = self.fresh(self.me, now)?.leader?;
+        self.fresh(believed, now).filter(|report| report.leader.is_some_and(|(it, _)| it == believed))
     }
 }
 
@@ -342,6 +348,32 @@ mod tests {
         let mut cluster = Cluster::new().led_by(1, SILENCE_MS + 1);
         cluster.cut.insert(NodeId(1));
         assert_eq!(cluster.run(900, None)[&3].1, Move::Campaign, "a dead one is not waited for");
+    }
+
+    #[test]
+    fn whoever_is_named_as_successor_is_left_to_take_over() {
+        proves("lead.successor-first");
+        let handing_to_2 = || {
+            let mut cluster = Cluster::new().led_by(1, SILENCE_MS + 1);
+            cluster.views.get_mut(&NodeId(1)).expect("known").handing_over_to = Some(NodeId(2));
+            cluster
+        };
+        let moves = handing_to_2().run(5_000, Some(1));
+        assert_eq!(
+            (moves[&2].1, moves[&3].1),
+            (Move::Campaign, Move::Campaign),
+            "in the end anybody may stand"
+        );
+        assert!(moves[&2].0 < SUCCESSOR_FIRST_MS, "it need not wait for the call: {moves:?}");
+        assert!(
+            moves[&3].0 > SUCCESSOR_FIRST_MS,
+            "the witness stands back, though it would go first: {moves:?}"
+        );
+        // The word of a leader that has died itself does not count.
+        let mut cluster = handing_to_2();
+        cluster.exchange();
+        cluster.cut.insert(NodeId(1));
+        assert_eq!(cluster.run(900, None).get(&3).map(|(_, it)| *it), Some(Move::Campaign));
     }
 
     #[test]

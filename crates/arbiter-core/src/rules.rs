@@ -104,6 +104,7 @@ pub const RULES: &[(&str, &str)] = &[
         "lead.witness-first",
         "the witness stands first, gateways a little later, everybody who hears a majority after a few seconds",
     ),
+    ("lead.successor-first", "whoever is named as successor is left to take over, for a while"),
     ("lead.failing-describe-last", "a node whose describes fail stands last"),
     (
         "lead.handover-when-unreachable",

@@ -64,6 +64,8 @@ pub struct Report {
     pub provider_unreachable: bool,
     /// The leader that the sender believes in, and how long ago it last heard from it.
     pub leader: Option<(NodeId, u64)>,
+    /// To whom the sender, who leads, is handing the leadership over. It is silent on purpose meanwhile.
+    pub handing_over_to: Option<NodeId>,
     /// The newest rules of `apply` that the sender's program knows.
     pub rules_supported: u32,
     /// Whether the sender's own file differs from the policy that it has applied. For alarms only.

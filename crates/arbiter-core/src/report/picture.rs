@@ -20,6 +20,8 @@ pub struct OwnView {
     pub provider_unreachable: bool,
     /// The leader that it believes in, and how long ago it last heard from it.
     pub leader: Option<(NodeId, u64)>,
+    /// To whom it is handing the leadership over, if it leads.
+    pub handing_over_to: Option<NodeId>,
     /// The newest rules of `apply` that it knows.
     pub rules_supported: u32,
     /// Whether its own file differs from the policy in force.
@@ -87,6 +89,7 @@ impl Picture {
             describe_ok_age_ms: view.describe_ok_age_ms,
             provider_unreachable: view.provider_unreachable,
             leader: view.leader,
+            handing_over_to: view.handing_over_to,
             rules_supported: view.rules_supported,
             file_differs: view.file_differs,
             wall_ms: view.wall_ms,
@@ -236,6 +239,7 @@ fn says_otherwise(old: &Report, new: &Report) -> bool {
         || old.boot != new.boot
         || old.provider_unreachable != new.provider_unreachable
         || old.leader.map(|(node, _)| node) != new.leader.map(|(node, _)| node)
+        || old.handing_over_to != new.handing_over_to
         || old.probes.len() != new.probes.len()
         || old
             .probes
