@@ -21,6 +21,7 @@ use crate::office::Office;
 use crate::prober::Prober;
 use crate::provider::Provider;
 use crate::rounds::Rounds;
+use crate::stalls::{Stalls, Told};
 use crate::tasks::Event;
 use crate::transport::Transport;
 use arbiter_core::evidence::{Ending, Evidence};
@@ -87,6 +88,7 @@ pub(crate) struct Arbiter {
     known: BTreeMap<IntentId, (MonoMs, Resource)>,
     /// When the loop last woke from a stall: evidence older than this was not gathered by a working leader.
     pub woke: MonoMs,
+    stalls: Stalls,
     /// No new intents before this: the leadership is being handed over.
     pub handing_over_until: MonoMs,
     /// To whom, as long as that is under way.
@@ -136,6 +138,7 @@ impl Arbiter {
             tasks: JoinSet::new(),
             known: BTreeMap::new(),
             woke: now,
+            stalls: Stalls::default(),
             handing_over_until: MonoMs(0),
             handing_over_to: None,
             next_look: now,
@@ -260,11 +263,15 @@ impl Arbiter {
         let now = self.now();
         let late_ms = now.since_ms(self.deadline);
         if late_ms > self.half_interval_ms() {
-            tracing::warn!(
-                late_ms,
-                "the loop stood still; it plans nothing until a quorum has reported anew"
-            );
             self.woke = now;
+            let long_ms = self.policy().timing.report_stale_after_ms;
+            if let Some(Told { count, longest_ms }) = self.stalls.note(late_ms, long_ms, now) {
+                tracing::warn!(
+                    count,
+                    longest_ms,
+                    "the loop stood still; after each time it plans nothing until a quorum has reported anew"
+                );
+            }
         }
     }
 

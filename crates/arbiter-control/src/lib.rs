@@ -17,6 +17,7 @@ pub mod prober;
 pub mod provider;
 mod reporting;
 mod rounds;
+mod stalls;
 mod tasks;
 pub mod transport;
 
