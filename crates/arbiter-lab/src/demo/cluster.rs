@@ -137,7 +137,7 @@ pub(super) struct Addresses {
 /// What the demo changes in the timing, and why; shown before it starts.
 pub(super) const TIMES_NOTE: &str = "\
 Times of the demo, in brackets the defaults. Shortened, so that you need not wait: a route comes home after 2 s (30 s),
-a dead gateway is stopped after 3 s (2 min; half of it where EC2 calls it impaired, as here), stop and boot take 2 s
+a dead gateway is stopped after 6 s (2 min; half of it where EC2 calls it impaired, as here), stop and boot take 2 s
 each, tables are read every second (10 s), a route freezes at 4 moves in 2 s (60 s). Lengthened, for small and busy
 machines: a probe is Down after 400 ms (200 ms), a report stale after 1 s (300 ms), a leader silent after 1.5 s (0.9 s).";
 
@@ -161,7 +161,7 @@ reconcile_interval = "1s"          # shortened
 drift_grace = "5s"                 # shortened
 
 [remediation]
-remediate_after = "3s"             # shortened
+remediate_after = "6s"             # shortened
 cooldown = "5s"                    # shortened
 boot_grace = "1m"                  # shortened
 force_stop_after = "30s"           # shortened

@@ -9,16 +9,19 @@
 //!  outcome ◄── steps ──► stage ──► processes (arbiterd × 3)
 //!               │ │        ├─────► lines, targets   ◄── trouble: what is silent now
 //!               │ └► scene ┴─────► endpoint, watch (what the nodes say)
-//!               └──► referee: who wrote, by the call log
+//!               ├──► referee: who wrote, by the call log
+//!               └──► desk: what an operator reads in it
 //! ```
 
 mod cluster;
+mod desk;
 mod folder;
 mod keep;
 mod lines;
 mod old_way;
 mod outcome;
 mod processes;
+mod redact;
 mod referee;
 mod scene;
 mod screen;
@@ -68,6 +71,9 @@ pub struct DemoArgs {
     /// Leave the cluster running at the end, and say what to try with it, until Ctrl-C.
     #[arg(long)]
     keep: bool,
+    /// Write what `arbiterctl` says in each step to this folder, instead of holding it against what is known.
+    #[arg(long, value_name = "DIR")]
+    bless: Option<PathBuf>,
     /// Where `arbiterd` and `arbiterctl` are; by default where this program is.
     #[arg(long, value_name = "DIR")]
     bin_dir: Option<PathBuf>,
@@ -88,7 +94,7 @@ pub async fn run(args: DemoArgs) -> anyhow::Result<ExitCode> {
             own.parent().context("this program is in no folder")?.to_owned()
         }
     };
-    let stage = Stage::set_up(&bin_dir, folder.path()).await?;
+    let stage = Stage::set_up(&bin_dir, folder.path(), args.bless.clone()).await?;
     let play = Play {
         args: &args,
         stage: &stage,

@@ -1,6 +1,7 @@
 //! The stage: the endpoint, the three processes, and the stand-ins for lines, tunnels and hosts.
 
 use super::cluster::{Addresses, GATEWAY_1, GATEWAY_2, GATEWAYS, Gateway, Node, cluster_toml};
+use super::desk::Desk;
 use super::lines::Relay;
 use super::processes::Processes;
 use super::targets::Target;
@@ -13,7 +14,7 @@ use anyhow::Context;
 use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::net::{SocketAddr, TcpListener};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use tokio::sync::{Mutex, broadcast};
 
 /// What one call to EC2 takes, in milliseconds; as measured against the real one.
@@ -29,6 +30,7 @@ pub(super) struct Stage {
     pub processes: Processes,
     pub watch: Watch,
     pub addresses: Addresses,
+    pub desk: Desk,
     relays: BTreeMap<(Node, Node), Relay>,
     /// Gateways as each observer finds them.
     gateways: BTreeMap<(Node, Node), Target>,
@@ -39,7 +41,7 @@ pub(super) struct Stage {
 
 impl Stage {
     /// Sets it up in `folder`; no node runs yet. Both routes are astray: each points at the other zone's gateway.
-    pub async fn set_up(bin_dir: &Path, folder: &Path) -> anyhow::Result<Self> {
+    pub async fn set_up(bin_dir: &Path, folder: &Path, bless: Option<PathBuf>) -> anyhow::Result<Self> {
         let mut world = World::reference();
         let destination =
             Destination::parse(ON_PREMISES).map_err(|refusal| anyhow::anyhow!("{refusal:?}"))?;
@@ -83,9 +85,10 @@ impl Stage {
         let config = folder.join("cluster.toml");
         std::fs::write(&config, cluster_toml(&addresses))
             .with_context(|| format!("{} can't be written", config.display()))?;
+        let desk = Desk::new(bin_dir, &addresses, bless)?;
         let watch = Watch::start(&addresses.listen)?;
         let trouble = Mutex::default();
-        Ok(Self { endpoint, processes, watch, addresses, relays, gateways, tunnels, trouble })
+        Ok(Self { endpoint, processes, watch, addresses, desk, relays, gateways, tunnels, trouble })
     }
 
     /// Changes what is broken. When this returns, everything is as silent as it should be.

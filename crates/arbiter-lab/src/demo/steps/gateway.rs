@@ -1,6 +1,7 @@
 //! Gateway 1 dies together with its node, is stopped and started exactly once, and its route comes home.
 
 use crate::demo::cluster::{GATEWAY_1, GATEWAY_2, Node, probe_of};
+use crate::demo::outcome::Step;
 use crate::demo::scene::{Not, Scene, wanted};
 use crate::demo::show::{Rest, Show, moves, power};
 use crate::demo::steps::tunnel::moved_to_two;
@@ -35,10 +36,11 @@ pub(super) async fn dies(show: &Show<'_>, fault: bool) -> anyhow::Result<()> {
     // The stop may be on its way already.
     show.judge(&[moves(GATEWAY_1, GATEWAY_2)], Rest::ForTheNextStep)?;
     show.say(&times.to_string());
-    Ok(())
+    stage.desk.read(Step::GatewayDead, None).await
 }
 
 pub(super) async fn restarts(show: &Show<'_>) -> anyhow::Result<()> {
+    show.stage.desk.read(Step::GatewayRestart, None).await?;
     let back = show.until("strongswan-1 is stopped and started, and its node is back", true, |scene| {
         at_most_one_stop(scene)?;
         let instance = scene.world.instances.get(GATEWAY_1.instance).ok_or("its instance is gone")?;
@@ -66,7 +68,7 @@ pub(super) async fn comes_home(show: &Show<'_>) -> anyhow::Result<()> {
     })
     .await?;
     show.judge(&[moves(GATEWAY_1, GATEWAY_1)], Rest::Nothing)?;
-    Ok(())
+    show.stage.desk.read(Step::GatewayHome, None).await
 }
 
 fn at_most_one_stop(scene: &Scene) -> Result<(), Not> {

@@ -4,6 +4,7 @@
 //! send the same again, and nothing else, until no call of the dead leader can land any more.
 
 use crate::demo::cluster::{GATEWAY_1, GATEWAY_2, Node};
+use crate::demo::outcome::Step;
 use crate::demo::referee::Aim;
 use crate::demo::scene::{Not, Scene, wanted};
 use crate::demo::show::{Rest, Show, moves};
@@ -62,6 +63,7 @@ pub(super) async fn play(show: &Show<'_>, fault: bool) -> anyhow::Result<()> {
     let calls = stage.look(show.judged())?.mutations;
     anyhow::ensure!(calls.len() <= 2, "one call of each leader at most, and the log has {}", calls.len());
     show.accept(&calls)?;
+    stage.desk.read(Step::LeaderKilled, Some(new)).await?;
 
     show.say(&format!("{old} is started again, tunnel 1 answers again"));
     stage.processes.start(old)?;

@@ -2,6 +2,7 @@
 //! Nothing may be touched.
 
 use crate::demo::cluster::{GATEWAYS, Node, probe_of};
+use crate::demo::outcome::Step;
 use crate::demo::referee;
 use crate::demo::scene::{Not, Scene, probe, wanted, word};
 use crate::demo::show::{Rest, Show};
@@ -42,6 +43,9 @@ async fn under(show: &Show<'_>, leader: Node, fault: bool) -> anyhow::Result<()>
     let still =
         show.until("the cut is still seen", fault, |scene| sees_the_cut(scene.status(Node::Witness)?));
     still.await?;
+    if leader == Node::Witness {
+        stage.desk.read(Step::LineCut, None).await?;
+    }
 
     let calls = stage.endpoint.calls().since(mark);
     anyhow::ensure!(calls.complete, "the call log has lost calls: nothing can be said");

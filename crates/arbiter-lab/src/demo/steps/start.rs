@@ -1,6 +1,7 @@
 //! Three processes find each other, agree on a leader, and bring two routes that are astray home.
 
 use crate::demo::cluster::{GATEWAY_1, GATEWAY_2, Node};
+use crate::demo::outcome::Step;
 use crate::demo::referee::Aim;
 use crate::demo::scene::Scene;
 use crate::demo::show::{Show, moves};
@@ -28,5 +29,6 @@ pub(super) async fn play(show: &Show<'_>) -> anyhow::Result<()> {
     anyhow::ensure!(aims == expected, "two routes were astray, and the log has: {aims:?}");
     show.accept(&calls)?;
     // The witness carries no traffic: when a gateway dies, no leader dies with it.
-    show.calm_under(Node::Witness).await
+    show.calm_under(Node::Witness).await?;
+    show.stage.desk.read(Step::Start, None).await
 }

@@ -1,6 +1,7 @@
 //! Tunnel 1 is cut, and healed. Gateway 1 itself is well all the time.
 
 use crate::demo::cluster::{GATEWAY_1, GATEWAY_2, Node};
+use crate::demo::outcome::Step;
 use crate::demo::scene::{Not, Scene, route, wanted};
 use crate::demo::show::{Rest, Show, moves};
 use crate::demo::times::{Times, down_since_ms, stages_of};
@@ -24,7 +25,7 @@ pub(super) async fn cut(show: &Show<'_>, fault: bool) -> anyhow::Result<()> {
     let times = seen.await?;
     show.judge(&[moves(GATEWAY_1, GATEWAY_2)], Rest::Nothing)?;
     show.say(&times.to_string());
-    Ok(())
+    stage.desk.read(Step::TunnelCut, None).await
 }
 
 pub(super) async fn heal(show: &Show<'_>, fault: bool) -> anyhow::Result<()> {
@@ -36,7 +37,7 @@ pub(super) async fn heal(show: &Show<'_>, fault: bool) -> anyhow::Result<()> {
     }
     show.until("private-1 comes home", fault, Scene::is_calm).await?;
     show.judge(&[moves(GATEWAY_1, GATEWAY_1)], Rest::Nothing)?;
-    Ok(())
+    show.stage.desk.read(Step::TunnelHeal, None).await
 }
 
 /// The route is there in EC2's table, in the leader's books, and nothing is in doubt.
