@@ -7,4 +7,5 @@ pub mod calllog;
 pub mod demo;
 pub mod endpoint;
 pub mod faults;
+pub mod net;
 pub mod world;

@@ -3,6 +3,7 @@
 use anyhow::Context;
 use arbiter_lab::demo::DemoArgs;
 use arbiter_lab::endpoint::{Endpoint, EndpointSettings};
+use arbiter_lab::net::NetArgs;
 use clap::{Args, Parser, Subcommand};
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -24,6 +25,8 @@ enum Command {
     /// Play the demo: three nodes on loopback, and everything that can happen to them. `scripts/demo` builds what it
     /// needs and starts it.
     Demo(DemoArgs),
+    /// The reference topology in network namespaces. `scripts/lab` builds and installs what it needs and starts it.
+    Net(NetArgs),
 }
 
 #[derive(Debug, Args)]
@@ -44,7 +47,7 @@ struct EndpointArgs {
 async fn main() -> anyhow::Result<ExitCode> {
     let command = Cli::parse().command;
     // The demo speaks for itself; what it has to say is not to be mixed with what its parts log.
-    let level = if matches!(command, Command::Demo(_)) { "warn" } else { "info" };
+    let level = if matches!(command, Command::Demo(_) | Command::Net(_)) { "warn" } else { "info" };
     tracing_subscriber::fmt()
         .with_writer(std::io::stderr)
         .with_env_filter(
@@ -54,6 +57,7 @@ async fn main() -> anyhow::Result<ExitCode> {
     match command {
         Command::Endpoint(args) => serve_endpoint(args).await.map(|()| ExitCode::SUCCESS),
         Command::Demo(args) => arbiter_lab::demo::run(args).await,
+        Command::Net(args) => arbiter_lab::net::run(args).await,
     }
 }
 

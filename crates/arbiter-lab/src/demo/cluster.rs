@@ -7,7 +7,7 @@ use std::net::SocketAddr;
 
 /// One of the three nodes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Node {
+pub(crate) enum Node {
     /// On gateway strongswan-1.
     One,
     /// On gateway strongswan-2.
@@ -37,7 +37,7 @@ impl Node {
         }
     }
 
-    const fn zone(self) -> &'static str {
+    pub const fn zone(self) -> &'static str {
         match self {
             Self::One => "cn-north-1a",
             Self::Two => "cn-north-1b",
@@ -76,7 +76,7 @@ impl fmt::Display for Node {
 
 /// A gateway with what belongs to its zone.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Gateway {
+pub(crate) struct Gateway {
     pub node: Node,
     pub instance: &'static str,
     pub interface: &'static str,
@@ -88,7 +88,7 @@ pub(super) struct Gateway {
     pub table: &'static str,
 }
 
-pub(super) const GATEWAY_1: Gateway = Gateway {
+pub(crate) const GATEWAY_1: Gateway = Gateway {
     node: Node::One,
     instance: INSTANCE_1,
     interface: INTERFACE_1,
@@ -97,7 +97,7 @@ pub(super) const GATEWAY_1: Gateway = Gateway {
     table: TABLE_1,
 };
 
-pub(super) const GATEWAY_2: Gateway = Gateway {
+pub(crate) const GATEWAY_2: Gateway = Gateway {
     node: Node::Two,
     instance: INSTANCE_2,
     interface: INTERFACE_2,
@@ -107,21 +107,21 @@ pub(super) const GATEWAY_2: Gateway = Gateway {
 };
 
 /// Both.
-pub(super) const GATEWAYS: [Gateway; 2] = [GATEWAY_1, GATEWAY_2];
+pub(crate) const GATEWAYS: [Gateway; 2] = [GATEWAY_1, GATEWAY_2];
 
 /// The gateway whose interface that is.
-pub(super) fn gateway_of_interface(interface: &str) -> Option<Gateway> {
+pub(crate) fn gateway_of_interface(interface: &str) -> Option<Gateway> {
     GATEWAYS.into_iter().find(|gateway| gateway.interface == interface)
 }
 
 /// The name of the probe of `gateway` that `observer` sends.
-pub(super) fn probe_of(gateway: Node, observer: Node) -> String {
+pub(crate) fn probe_of(gateway: Node, observer: Node) -> String {
     format!("{gateway}-from-{observer}")
 }
 
 /// Where everything is.
 #[derive(Debug, Clone)]
-pub(super) struct Addresses {
+pub(crate) struct Addresses {
     /// Where each node listens.
     pub listen: BTreeMap<Node, SocketAddr>,
     /// Where the first reaches the second.
@@ -135,7 +135,7 @@ pub(super) struct Addresses {
 }
 
 /// What the demo changes in the timing, and why; shown before it starts.
-pub(super) const TIMES_NOTE: &str = "\
+pub(crate) const TIMES_NOTE: &str = "\
 Times of the demo, in brackets the defaults. Shortened, so that you need not wait: a route comes home after 2 s (30 s),
 a dead gateway is stopped after 6 s (2 min; half of it where EC2 calls it impaired, as here), stop and boot take 2 s
 each, tables are read every second (10 s), a route freezes at 4 moves in 2 s (60 s). Lengthened, for small and busy
@@ -180,7 +180,7 @@ timeout_max = "300ms"
 "#;
 
 /// The configuration of all three nodes. Each finds the others by the relays that stand for the lines.
-pub(super) fn cluster_toml(addresses: &Addresses) -> String {
+pub(crate) fn cluster_toml(addresses: &Addresses) -> String {
     let mut text = TIMES.to_owned();
     for node in Node::ALL {
         let entry =

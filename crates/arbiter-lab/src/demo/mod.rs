@@ -13,7 +13,7 @@
 //!               └──► desk: what an operator reads in it
 //! ```
 
-mod cluster;
+pub(crate) mod cluster;
 mod desk;
 mod folder;
 mod keep;
@@ -22,8 +22,8 @@ mod old_way;
 mod outcome;
 mod processes;
 mod redact;
-mod referee;
-mod scene;
+pub(crate) mod referee;
+pub(crate) mod scene;
 mod screen;
 mod show;
 mod stage;
@@ -33,7 +33,7 @@ mod table;
 mod targets;
 mod times;
 mod trouble;
-mod watch;
+pub(crate) mod watch;
 
 pub use outcome::{DemoOutcome, NoFault, Step, StepOutcome};
 

@@ -8,7 +8,7 @@ use std::fmt;
 
 /// What one call does to what: enough to tell two calls of the same aim from two of different aims.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Aim {
+pub(crate) struct Aim {
     /// The route table and destination, or the instance.
     pub resource: String,
     /// The route's new target, or `stop` or `start`.
@@ -38,7 +38,7 @@ impl fmt::Display for Aim {
 }
 
 /// A call in one line: when, who, what, by which decision, what became of it.
-pub(super) fn line(call: &CallRecord) -> String {
+pub(crate) fn line(call: &CallRecord) -> String {
     let tag =
         call.tag.as_ref().map_or("no tag".to_owned(), |tag| format!("intent {}.{}", tag.epoch, tag.intent));
     let outcome = match &call.outcome {
@@ -57,7 +57,7 @@ pub(super) fn line(call: &CallRecord) -> String {
 /// - An epoch is one leader's time in office: all its calls come from one caller.
 /// - Epochs never go back: after a newer leader has written, no older one does. And per resource (S1): after an
 ///   epoch has initiated a target, no call of an older epoch with another target takes effect either.
-pub(super) fn second_hands(calls: &[CallRecord]) -> Vec<String> {
+pub(crate) fn second_hands(calls: &[CallRecord]) -> Vec<String> {
     let mut wrong = Vec::new();
     let mut holders: BTreeMap<u64, &str> = BTreeMap::new();
     let mut newest: Option<(u64, &CallRecord)> = None;

@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 
 /// One moment.
 #[derive(Debug)]
-pub(super) struct Scene {
+pub(crate) struct Scene {
     pub world: World,
     pub views: BTreeMap<Node, View>,
     /// The mutating calls since the mark.
@@ -19,7 +19,7 @@ pub(super) struct Scene {
 
 /// What is missing, in words; or that something happened that must not, which ends the waiting.
 #[derive(Debug)]
-pub(super) enum Not {
+pub(crate) enum Not {
     Yet(String),
     Ever(String),
 }
@@ -117,31 +117,31 @@ impl Scene {
 }
 
 /// The gateway that the table's route points at; none if it points elsewhere.
-pub(super) fn points_at(world: &World, table: &str) -> Option<Gateway> {
+pub(crate) fn points_at(world: &World, table: &str) -> Option<Gateway> {
     let destination = Destination::parse(ON_PREMISES).ok()?;
     let route = world.tables.get(table)?.static_route(&destination)?;
     gateway_of_interface(route.target.id())
 }
 
 /// A route, as a node tells of it.
-pub(super) fn route<'a>(status: &'a StatusReply, name: &str) -> Result<&'a RouteStatus, Not> {
+pub(crate) fn route<'a>(status: &'a StatusReply, name: &str) -> Result<&'a RouteStatus, Not> {
     let route = status.routes.iter().find(|route| route.id == name);
     route.ok_or_else(|| Not::Yet(format!("there is no route {name}")))
 }
 
 /// A probe, as a node tells of it.
-pub(super) fn probe<'a>(status: &'a StatusReply, name: &str) -> Result<&'a ProbeStatus, Not> {
+pub(crate) fn probe<'a>(status: &'a StatusReply, name: &str) -> Result<&'a ProbeStatus, Not> {
     let probe = status.probes.iter().find(|probe| probe.id == name);
     probe.ok_or_else(|| Not::Yet(format!("there is no probe {name}")))
 }
 
 /// `Ok` if it holds, what is missing otherwise.
-pub(super) fn wanted(holds: bool, missing: impl FnOnce() -> String) -> Result<(), Not> {
+pub(crate) fn wanted(holds: bool, missing: impl FnOnce() -> String) -> Result<(), Not> {
     if holds { Ok(()) } else { Err(Not::Yet(missing())) }
 }
 
 /// A verdict as people read it.
-pub(super) const fn word(verdict: Verdict) -> &'static str {
+pub(crate) const fn word(verdict: Verdict) -> &'static str {
     match verdict {
         Verdict::Up => "Up",
         Verdict::Unknown => "Unknown",

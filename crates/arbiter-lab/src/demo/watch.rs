@@ -22,14 +22,14 @@ const HAND_OVER_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// One node's view, and when it was given.
 #[derive(Debug, Clone)]
-pub(super) struct View {
+pub(crate) struct View {
     pub at: Instant,
     pub status: StatusReply,
 }
 
 /// Asks all nodes, until it is dropped.
 #[derive(Debug)]
-pub(super) struct Watch {
+pub(crate) struct Watch {
     views: BTreeMap<Node, watch::Receiver<Option<View>>>,
     clients: BTreeMap<Node, AdminClient<Channel>>,
     _tasks: JoinSet<()>,

@@ -1,0 +1,184 @@
+//! The cloud side's cluster: the configuration of its three nodes, and how a host starts its own.
+
+use super::machine::{Machine, Service};
+use super::topology::{ENDPOINT_ADDRESS, ENDPOINT_PORT, Host, SIDES};
+use crate::demo::cluster::{GATEWAY_1, GATEWAY_2, GATEWAYS, Gateway, Node};
+use crate::world::ON_PREMISES;
+use clap::ValueEnum;
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::Path;
+
+/// The port of every node.
+const PORT: u16 = 7_400;
+/// The payload of the probes that look for an MTU black hole: with all headers it fills the tunnel nearly.
+const LARGE: u16 = 1_200;
+
+/// How fast the cluster is to judge.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+pub(super) enum Pace {
+    /// Probes, reports and elections as they are by default.
+    #[default]
+    Default,
+    /// More patience, for machines that are small and busy: a probe is Down after 600 ms (default 200 ms), a report stale
+    /// after 1 s (300 ms), a leader silent after 1.5 s (0.9 s).
+    Patient,
+}
+
+impl Pace {
+    const fn of_raft(self) -> &'static str {
+        match self {
+            Self::Default => "",
+            Self::Patient => {
+                "[raft]\nheartbeat_interval = \"250ms\"\nelection_timeout_min = \"1s\"\nelection_timeout_max = \"1500ms\"\n"
+            }
+        }
+    }
+
+    const fn of_reports(self) -> &'static str {
+        match self {
+            Self::Default => "",
+            Self::Patient => "report_stale_after = \"1s\"\n",
+        }
+    }
+
+    const fn of_probes(self) -> &'static str {
+        match self {
+            Self::Default => "",
+            Self::Patient => "fall = 6\ntimeout_min = \"100ms\"\n",
+        }
+    }
+}
+
+/// The waits that nobody wants to sit through; all else is as it is by default.
+const TIMES: &str = r#"
+[timing]
+failback_after = "3s"              # shortened
+failback_max = "10s"               # shortened
+flap_decay = "20s"                 # shortened
+freeze_window = "2s"               # shortened: the lab moves one route more often than any network should
+freeze_for = "5s"                  # shortened
+reconcile_interval = "2s"          # shortened
+drift_grace = "5s"                 # shortened
+"#;
+
+const REMEDIATION: &str = r#"
+[remediation]
+remediate_after = "8s"             # shortened
+cooldown = "5s"                    # shortened
+attempts = 10                      # more: the lab kills one gateway more often than any data centre should
+boot_grace = "1m"                  # shortened
+force_stop_after = "30s"           # shortened
+"#;
+
+/// The host of a node.
+pub(super) const fn host_of(node: Node) -> Host {
+    match node {
+        Node::One => Host::Strongswan1,
+        Node::Two => Host::Strongswan2,
+        Node::Witness => Host::Witness,
+    }
+}
+
+/// The node of a host, if one runs there.
+pub(super) fn node_of(host: Host) -> Option<Node> {
+    Node::ALL.into_iter().find(|node| host_of(*node) == host)
+}
+
+/// Where the nodes are reached.
+pub(super) fn addresses() -> BTreeMap<Node, SocketAddr> {
+    let at = |node| format!("{}:{PORT}", host_of(node).address()).parse().ok();
+    Node::ALL.into_iter().filter_map(|node| Some((node, at(node)?))).collect()
+}
+
+/// The configuration, one for all nodes. Data are below `hosts`, beside the file.
+pub(super) fn cluster_toml(pace: Pace) -> String {
+    let mut text =
+        format!("version = 1\ncluster.name = \"lab\"\n\n{}{TIMES}{}", pace.of_raft(), pace.of_reports());
+    text += REMEDIATION;
+    for node in Node::ALL {
+        let host = host_of(node);
+        text += &format!(
+            "\n[[node]]\nid = {}\nname = \"{node}\"\nzone = \"{}\"\naddress = \"{}:{PORT}\"\ndata_dir = \"hosts/{host}/data\"\n",
+            node.number(),
+            node.zone(),
+            host.address(),
+        );
+    }
+    for Gateway { node, instance, interface, tunnel, .. } in GATEWAYS {
+        text += &format!(
+            "\n[[gateway]]\nname = \"{node}\"\nnode = \"{node}\"\nzone = \"{}\"\ninstance = \"{instance}\"\n\
+             interface = \"{interface}\"\n\n[[path]]\nname = \"{tunnel}\"\ngateway = \"{node}\"\n",
+            node.zone(),
+        );
+    }
+    for (gateway, other) in [(GATEWAY_1, GATEWAY_2), (GATEWAY_2, GATEWAY_1)] {
+        text += &format!(
+            "\n[[route]]\nname = \"{}\"\ntable = \"{}\"\ndestination = \"{ON_PREMISES}\"\npaths = [\"{}\", \"{}\"]\n",
+            gateway.route, gateway.table, gateway.tunnel, other.tunnel,
+        );
+    }
+    text + &probes(pace)
+}
+
+/// Through each tunnel three: to its far end, to its far end with a packet that fills it, to what is behind the far
+/// router; all required. To each gateway one, from the other nodes.
+fn probes(pace: Pace) -> String {
+    let mut text = String::new();
+    for (gateway, side) in GATEWAYS.into_iter().zip(SIDES) {
+        let number = gateway.node.number();
+        let mut probe = |name: &str, subject: &str, target: &str, more: &str| {
+            text += &format!(
+                "\n[[probe]]\nname = \"{name}\"\n{subject}\ntarget = \"{target}\"\n{more}{}",
+                pace.of_probes()
+            );
+        };
+        let path = format!("path = \"{}\"", gateway.tunnel);
+        probe(gateway.tunnel, &path, side.inner_router, "");
+        let large = format!("size = {LARGE}\ndont_fragment = true\n");
+        probe(&format!("large-{number}"), &path, side.inner_router, &large);
+        probe(&format!("behind-{number}"), &path, side.behind, "");
+        probe(gateway.node.name(), &format!("gateway = \"{}\"", gateway.node), side.gateway_address, "");
+    }
+    text
+}
+
+/// Starts the node of a host, as its boot does; nothing where no node belongs.
+pub(super) fn start(host: Host, machine: &mut Machine, folder: &Path, arbiterd: &Path) -> anyhow::Result<()> {
+    let Some(node) = node_of(host) else { return Ok(()) };
+    let home = folder.join("hosts").join(host.name());
+    machine.start(Service::Arbiterd, arbiterd, |command| {
+        // Nothing of the user's own AWS environment shall reach it: neither keys nor proxies nor profiles.
+        command
+            .env_clear()
+            .env("PATH", std::env::var_os("PATH").unwrap_or_default())
+            .env("HOME", home)
+            .env("AWS_ENDPOINT_URL_EC2", format!("http://{ENDPOINT_ADDRESS}:{ENDPOINT_PORT}"))
+            .env("AWS_REGION", "cn-north-1")
+            .env("AWS_ACCESS_KEY_ID", node.access_key())
+            .env("AWS_SECRET_ACCESS_KEY", "of-the-lab")
+            .env("AWS_EC2_METADATA_DISABLED", "true")
+            .env("RUST_BACKTRACE", "1")
+            .arg("--config")
+            .arg(folder.join("cluster.toml"))
+            .args(["--node", node.name()]);
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_node_accepts_the_file_without_a_warning() {
+        for pace in [Pace::Default, Pace::Patient] {
+            let text = cluster_toml(pace);
+            for node in Node::ALL {
+                let loaded = arbiter_config::parse(Path::new("/x/cluster.toml"), &text, node.name());
+                let loaded = loaded.unwrap_or_else(|refused| panic!("{refused}\n{text}"));
+                assert!(loaded.warnings.is_empty(), "{:?}", loaded.warnings);
+                assert_eq!(loaded.config.policy.probes.len(), 8);
+            }
+        }
+    }
+}

@@ -1,0 +1,279 @@
+//! The whole: all hosts, the endpoint, and what happens to hosts because of it.
+
+use super::charon::{self, Esp};
+use super::cluster::{self, Pace};
+use super::faults::Trouble;
+use super::machine::{Machine, Pids};
+use super::meter::Meter;
+use super::nat;
+use super::site::{self, IpSla, SiteSide, WaysBack};
+use super::topology::{ENDPOINT_ADDRESS, ENDPOINT_PORT, Host};
+use super::vpc::{self, VpcRouter};
+use super::wires::{self, Machines};
+use crate::demo::cluster::GATEWAYS;
+use crate::demo::scene::Scene;
+use crate::demo::watch::Watch;
+use crate::endpoint::{Endpoint, EndpointHandle, EndpointSettings};
+use crate::faults::{Effect, Fault};
+use crate::world::{Change, InstanceState, What, World};
+use anyhow::Context;
+use std::convert::Infallible;
+use std::io::Read;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+use tokio::sync::{Mutex, MutexGuard, broadcast, watch};
+
+/// What one call to EC2 takes, in milliseconds; as measured against the real one.
+const EC2_LATENCY_MS: u64 = 150;
+
+/// How a lab is to be.
+#[derive(Debug, Clone)]
+pub(super) struct Settings {
+    /// Where configuration, data and logs go.
+    pub folder: PathBuf,
+    /// Where `arbiterd` is; none for a lab without a cluster.
+    pub arbiterd: Option<PathBuf>,
+    /// How fast the cluster is to judge.
+    pub pace: Pace,
+    /// Who decides about the way back.
+    pub site: SiteSide,
+    /// How often the routers' reachability tracking looks.
+    pub sla_every: Duration,
+}
+
+/// A lab that runs.
+#[derive(Debug)]
+pub(super) struct Lab {
+    pub settings: Settings,
+    pub endpoint: EndpointHandle,
+    pub watch: Watch,
+    pub meter: Meter,
+    pub pids: Pids,
+    pub esp: Esp,
+    /// Which router carries each way back.
+    pub ways: watch::Sender<WaysBack>,
+    secret: String,
+    inner: Mutex<Inner>,
+}
+
+/// What changes when hosts come and go.
+#[derive(Debug)]
+pub(super) struct Inner {
+    pub machines: Machines,
+    pub trouble: Trouble,
+    vpc: VpcRouter,
+}
+
+impl Inner {
+    /// A host that is on.
+    pub fn machine(&mut self, host: Host) -> anyhow::Result<&mut Machine> {
+        self.machines.get_mut(&host).with_context(|| format!("{host} is off"))
+    }
+}
+
+impl Lab {
+    /// Builds it; when this returns, all hosts are on, and charon and the nodes are starting.
+    pub async fn build(settings: Settings) -> anyhow::Result<Self> {
+        wires::settle_lab().await?;
+        let endpoint = start_endpoint(&settings.folder).await?;
+        let config = settings.folder.join("cluster.toml");
+        std::fs::write(&config, cluster::cluster_toml(settings.pace))
+            .with_context(|| format!("{} can't be written", config.display()))?;
+
+        let pids = Pids::default();
+        let mut machines = Machines::new();
+        let folder_of = |host: Host| settings.folder.join("hosts").join(host.name());
+        let vpc = Machine::switch_on(Host::Vpc, &folder_of(Host::Vpc)).await?;
+        let (esp, secret) = (Esp::of(&vpc).await, secret()?);
+        pids.set(Host::Vpc, Some(vpc.pid()));
+        machines.insert(Host::Vpc, vpc);
+        for host in Host::ALL.into_iter().filter(|host| *host != Host::Vpc) {
+            charon::configure(host, &folder_of(host), esp, &secret)?;
+            let machine = Machine::switch_on(host, &folder_of(host)).await?;
+            pids.set(host, Some(machine.pid()));
+            machines.insert(host, machine);
+            wires::connect(&machines, host).await?;
+        }
+        wires::connect_last(&machines).await?;
+        let world = endpoint.world().snapshot();
+        let mut inner = Inner { machines, trouble: Trouble::default(), vpc: VpcRouter::default() };
+        inner.machine(Host::Vpc)?.ip(&vpc::rules(&world)).await?;
+        inner.machine(Host::Internet)?.nft(&nat::of_site()).await?;
+        inner.vpc.program(&inner.machines, &world).await?;
+        let ways = watch::Sender::new(site::at_home());
+        let lines: Vec<_> =
+            ways.borrow().iter().filter_map(|(net, letter)| site::line(net, letter)).collect();
+        inner.machine(Host::Core)?.ip(&lines).await?;
+        let meter = Meter::start(&pids)?;
+        let watch = Watch::start(&cluster::addresses())?;
+        let lab =
+            Self { settings, endpoint, watch, meter, pids, esp, ways, secret, inner: Mutex::new(inner) };
+        let mut inner = lab.inner.lock().await;
+        for host in Host::ALL {
+            lab.start_services(&mut inner, host).await?;
+        }
+        drop(inner);
+        Ok(lab)
+    }
+
+    pub async fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().await
+    }
+
+    /// Where a host keeps what outlives it.
+    pub fn folder_of(&self, host: Host) -> PathBuf {
+        self.settings.folder.join("hosts").join(host.name())
+    }
+
+    /// Starts what a host's boot starts.
+    pub async fn start_services(&self, inner: &mut Inner, host: Host) -> anyhow::Result<()> {
+        let machine = inner.machine(host)?;
+        charon::start(host, machine).await?;
+        match &self.settings.arbiterd {
+            Some(arbiterd) => cluster::start(host, machine, &self.settings.folder, arbiterd),
+            None => Ok(()),
+        }
+    }
+
+    /// Boots a host that is off; one that is on is left alone.
+    pub async fn boot(&self, inner: &mut Inner, host: Host) -> anyhow::Result<()> {
+        if inner.machines.contains_key(&host) {
+            return Ok(());
+        }
+        charon::configure(host, &self.folder_of(host), self.esp, &self.secret)?;
+        let machine = Machine::switch_on(host, &self.folder_of(host)).await?;
+        self.pids.set(host, Some(machine.pid()));
+        inner.machines.insert(host, machine);
+        wires::connect(&inner.machines, host).await?;
+        wires::renew_neighbours(&inner.machines, host).await?;
+        self.renew_ways(inner).await?;
+        self.program(inner).await?;
+        self.start_services(inner, host).await
+    }
+
+    /// The ways back that went with a router's cable.
+    async fn renew_ways(&self, inner: &Inner) -> anyhow::Result<()> {
+        let lines = {
+            let ways = self.ways.borrow();
+            let alive = ways.iter().filter(|(_, letter)| {
+                site::router(letter).is_some_and(|host| inner.machines.contains_key(&host))
+            });
+            alive.filter_map(|(net, letter)| site::line(net, letter)).collect::<Vec<_>>()
+        };
+        match inner.machines.get(&Host::Core) {
+            Some(core) => core.ip(&lines).await,
+            None => Ok(()),
+        }
+    }
+
+    /// Switches a host off: in good order, or as when it loses its power.
+    pub async fn switch_off(&self, inner: &mut Inner, host: Host, in_good_order: bool) -> anyhow::Result<()> {
+        let Some(machine) = inner.machines.remove(&host) else { return Ok(()) };
+        self.pids.set(host, None);
+        if in_good_order {
+            machine.shut_down().await?
+        } else {
+            machine.lose_power().await?
+        }
+        self.program(inner).await
+    }
+
+    async fn program(&self, inner: &mut Inner) -> anyhow::Result<()> {
+        let world = self.endpoint.world().snapshot();
+        let Inner { machines, vpc, .. } = inner;
+        vpc.program(machines, &world).await
+    }
+
+    /// What the endpoint's world says happens to the hosts and to the VPC's router. Goes on until something fails.
+    pub async fn follow(&self, mut changes: broadcast::Receiver<Change>) -> anyhow::Result<Infallible> {
+        loop {
+            let change = match changes.recv().await {
+                Ok(change) => change,
+                Err(broadcast::error::RecvError::Lagged(lost)) => anyhow::bail!("{lost} changes were missed"),
+                Err(broadcast::error::RecvError::Closed) => anyhow::bail!("the endpoint has ended"),
+            };
+            let mut inner = self.inner.lock().await;
+            match change.what {
+                What::Instance { instance, after, .. } => {
+                    let gateway = GATEWAYS.into_iter().find(|it| it.instance == instance);
+                    let Some(host) = gateway.map(|it| cluster::host_of(it.node)) else { continue };
+                    match after {
+                        InstanceState::Running => self.boot(&mut inner, host).await?,
+                        InstanceState::Pending => {}
+                        _ => self.switch_off(&mut inner, host, true).await?,
+                    }
+                }
+                What::Route { .. } | What::Interface { .. } => self.program(&mut inner).await?,
+            }
+        }
+    }
+
+    /// The data centre's side, as the settings have it. Goes on until something fails.
+    pub async fn run_site(&self) -> anyhow::Result<Infallible> {
+        match self.settings.site {
+            SiteSide::IpSla => IpSla { every: self.settings.sla_every }.run(&self.pids, &self.ways).await,
+            SiteSide::None => std::future::pending().await,
+        }
+    }
+
+    /// Looks at the world, the call log after that call, and what the nodes say.
+    pub fn look(&self, mark: u64) -> anyhow::Result<Scene> {
+        let slice = self.endpoint.calls().mutations_since(mark);
+        anyhow::ensure!(slice.complete, "the call log has lost calls: nothing can be said");
+        Ok(Scene {
+            world: self.endpoint.world().snapshot(),
+            views: self.watch.views(),
+            mutations: slice.calls,
+        })
+    }
+
+    /// Fails if a process has ended that nobody killed.
+    pub async fn check(&self) -> anyhow::Result<()> {
+        self.inner.lock().await.machines.values_mut().try_for_each(Machine::check)
+    }
+}
+
+async fn start_endpoint(folder: &Path) -> anyhow::Result<EndpointHandle> {
+    let listen: SocketAddr = format!("{ENDPOINT_ADDRESS}:{ENDPOINT_PORT}").parse()?;
+    let log_file = Some(folder.join("calls.jsonl"));
+    let settings = EndpointSettings { listen, world: World::reference(), log_file, throttling: true };
+    let endpoint = Endpoint::start(settings).await?;
+    let latency = Effect::Latency { before_ms: EC2_LATENCY_MS / 2, after_ms: EC2_LATENCY_MS / 2 };
+    endpoint.faults().set(Fault::on("*", latency))?;
+    Ok(endpoint)
+}
+
+/// A secret for the tunnels of this lab alone.
+fn secret() -> anyhow::Result<String> {
+    let mut bytes = [0_u8; 16];
+    std::fs::File::open("/dev/urandom")?.read_exact(&mut bytes).context("/dev/urandom can't be read")?;
+    Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
+}
+
+impl Lab {
+    /// Whether the far end of a gateway's tunnel answers a ping.
+    pub async fn tunnel_answers(&self, gateway: Host) -> bool {
+        let Some(side) = super::topology::SIDES.iter().find(|side| side.gateway == gateway) else {
+            return false;
+        };
+        let Some(pid) = self.pids.of(gateway) else { return false };
+        let pid = pid.to_string();
+        let words = [
+            "nsenter",
+            "--target",
+            &pid,
+            "--net",
+            "--",
+            "ping",
+            "-n",
+            "-q",
+            "-c",
+            "1",
+            "-W",
+            "1",
+            side.inner_router,
+        ];
+        super::exec::run(&words, "").await.is_ok()
+    }
+}

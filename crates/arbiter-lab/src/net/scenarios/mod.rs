@@ -1,0 +1,51 @@
+//! Scenarios: cases that are played one after the other, each judged by what was seen: EC2's route tables, its call log,
+//! what the nodes say, the way back, and the packets.
+
+mod case;
+mod cases;
+mod outcome;
+mod play;
+
+pub(super) use case::Case;
+pub(super) use outcome::RunOutcome;
+
+use super::charon::Esp;
+use super::lab::Lab;
+use outcome::CaseOutcome;
+use play::Play;
+use tokio::time::Instant;
+
+/// Plays these cases. `faults` is false if all faults shall be left out: then every case that makes one must fail.
+pub(super) async fn perform(
+    lab: &Lab,
+    cases: &[Case],
+    faults: bool,
+    say: &(impl Fn(&str) + Sync),
+) -> RunOutcome {
+    let mut outcomes = Vec::new();
+    for (i, case) in cases.iter().enumerate() {
+        let left_out = if faults || case.fault().is_none() { "" } else { " [its fault is left out]" };
+        say(&format!("\n{}/{} {}{left_out}", i + 1, cases.len(), case.name()));
+        let began = Instant::now();
+        let mut play = Play::new(lab, *case, faults, say);
+        let result = cases::play(&mut play).await;
+        let ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
+        let missing = match &result {
+            Ok(()) => String::new(),
+            Err(error) => format!("{error:#}"),
+        };
+        if result.is_ok() {
+            say(&format!("    OK ({ms} ms)"));
+        } else {
+            say(&format!("    FAILED ({ms} ms): {missing}"));
+            play.clear_up().await;
+        }
+        let (seen, outages) = play.into_seen();
+        outcomes.push(CaseOutcome { name: case.name(), ok: result.is_ok(), ms, seen, missing, outages });
+    }
+    let ipsec = match lab.esp {
+        Esp::Kernel => "kernel",
+        Esp::Userland => "userland",
+    };
+    RunOutcome::of(ipsec, cases, outcomes)
+}
