@@ -4,6 +4,7 @@
 //! (where it must find nothing) and over a bad sample (where it must find exactly that). All findings are shown at once.
 
 mod advisories;
+mod alarms;
 mod bad_days;
 mod configuration;
 mod edges;

@@ -9,10 +9,13 @@ use std::path::{Path, PathBuf};
 /// The functions by which a test names an entry of a catalogue.
 pub const CLAIMING: [&str; 2] = ["proves", "bad_day"];
 
-/// A call that names an entry of a catalogue: `proves("rule")`.
+/// The catalogue whose entries are named by themselves: `Code::Drift`.
+pub const ALARMS: &str = "Code";
+
+/// What names an entry of a catalogue: the call `proves("rule")`, or `Code::Drift`.
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Claim {
-    /// Which of [`CLAIMING`] it calls.
+    /// Which of [`CLAIMING`] it calls, or [`ALARMS`].
     pub by: String,
     /// What it names.
     pub name: String,
@@ -113,6 +116,12 @@ impl Tree {
                             let place = format!("{shown}:{}", line_of(text, at));
                             let name = claimed(&masked.code, &masked.literals, end);
                             let claim = |name| Claim { by: by.to_owned(), name, place, in_test: tested };
+                            self.claims.extend(name.map(claim));
+                        }
+                        ALARMS => {
+                            let place = format!("{shown}:{}", line_of(text, at));
+                            let name = masked.code[end..].strip_prefix("::").map(next_word);
+                            let claim = |name| Claim { by: ALARMS.to_owned(), name, place, in_test: tested };
                             self.claims.extend(name.map(claim));
                         }
                         _ => {}
@@ -217,11 +226,16 @@ mod tests {
                 /* proves("c"); */
                 #[test] fn t() { rules::proves( "d" ); let _ = "proves(\"e\")"; }
             }
-            fn again() { bad_day("f"); }
+            fn again() { bad_day("f"); raise(health::Code::Drift); }
             #[cfg(any(test, feature = "x"))] mod both { fn g() { proves("g"); } }
         "#;
-        let expected =
-            [("proves", "a", false), ("proves", "d", true), ("bad_day", "f", false), ("proves", "g", false)];
+        let expected = [
+            ("proves", "a", false),
+            ("proves", "d", true),
+            ("bad_day", "f", false),
+            ("Code", "Drift", false),
+            ("proves", "g", false),
+        ];
         assert_eq!(claims(text), expected.map(|(by, name, in_test)| (by.into(), name.into(), in_test)));
     }
 

@@ -57,9 +57,7 @@ pub struct Look {
 impl Arbiter {
     pub fn look(&self) -> Look {
         let mut look = self.own_look();
-        if let Some(examined) = &look.examined {
-            look.alarms.extend(examined.alarms(&look.state.policy.node_name(look.me)));
-        }
+        look.alarms.extend(look.examined.iter().flat_map(Examined::alarms));
         health::sort(&mut look.alarms);
         look
     }

@@ -84,6 +84,8 @@ codes! {
         "it comes home by itself; `arbiterctl explain ROUTE` says when, or what it waits for";
     Frozen = "frozen", Critical, "a route has moved too often and is frozen",
         "find out why its paths flap before it thaws: `arbiterctl history`";
+    Flapping = "flapping", Warning, "a route keeps failing over",
+        "find out why its paths flap: `arbiterctl history`; it comes home later with each time";
     RouteMissing = "route-missing", Critical, "a route does not exist in its table",
         "create it once, pointing at its first path: ReplaceRoute can't";
     RouteUnread = "route-unread", Warning, "a route could not be read yet",

@@ -21,7 +21,8 @@ const TIMEOUT_MAX_MS: u64 = 24 * 3_600_000;
 /// A question is answered within a round trip, or after an election, which takes some seconds at most.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// A route moves within a second; a pause is quiet within some; a handover may wait for an election.
+/// A route moves within a second; a pause is quiet within some; a handover may wait for an election. Every
+/// node that is examined takes a second or two.
 const PATIENCE_WAITING: Duration = Duration::from_secs(60);
 
 /// A gateway may take minutes to stop, and as many to boot.
@@ -168,10 +169,9 @@ impl Command {
         }
     }
 
-    /// Whether it takes long: it was told to wait for what comes of it, or every node has to be asked.
+    /// Whether it was told to wait for what comes of it.
     pub fn waits(&self) -> bool {
         match self {
-            Self::Doctor => true,
             Self::Switchover(args) => args.wait,
             Self::Pause(args) => args.wait,
             Self::Handover(args) => args.wait,
@@ -184,6 +184,7 @@ impl Command {
     pub fn patience(&self) -> Duration {
         match self {
             Self::Gateway(GatewayCommand::Restart(args)) if args.wait => PATIENCE_RESTART,
+            Self::Doctor => PATIENCE_WAITING,
             _ if self.waits() => PATIENCE_WAITING,
             _ => PATIENCE,
         }

@@ -85,3 +85,19 @@ async fn a_full_mailbox_drops_parcels_and_turns_askers_away_and_recovers() {
     assert!(control.look().await.is_ok());
     assert!(ALL.iter().all(|id| world.log.steps(*id) > 0));
 }
+
+#[tokio::test(start_paused = true)]
+async fn whoever_hears_no_leader_and_a_leader_whom_no_quorum_answers_say_so() {
+    let world = World::settled(reference(), WITNESS).await;
+    let lacks = |look: &arbiter_control::Look| look.alarms.iter().any(|alarm| alarm.code == Code::NoLeader);
+    for node in ALL {
+        assert!(!lacks(&world.look(node).await), "{node}");
+    }
+    world.log.cut(ONE);
+    world.pass(3_000).await;
+    assert!(lacks(&world.look(ONE).await), "it hears nobody, whomever Raft names");
+    assert!(!lacks(&world.look(WITNESS).await), "two of three are a quorum");
+    world.log.cut(WITNESS);
+    world.pass(3_000).await;
+    assert!(lacks(&world.look(WITNESS).await), "it goes on naming itself");
+}

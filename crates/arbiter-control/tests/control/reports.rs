@@ -2,6 +2,7 @@
 
 use crate::world::{ALL, ONE, TWO, WITNESS, World, reference};
 use arbiter_core::evidence::Verdict;
+use arbiter_core::health::Code;
 use arbiter_core::rules::proves;
 use std::time::Duration;
 use tokio::time::Instant;
@@ -130,4 +131,18 @@ async fn strangers_are_not_listened_to() {
     }
     let look = world.look(WITNESS).await;
     assert!(look.reports.iter().all(|(report, _)| report.node.0 != 99));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_probe_that_can_not_be_sent_is_an_alarm_that_names_its_observer() {
+    let world = World::settled(reference(), WITNESS).await;
+    let broken = |look: &arbiter_control::Look| {
+        let alarms = look.alarms.iter().filter(|alarm| alarm.code == Code::ProbeBroken);
+        alarms.map(|alarm| format!("{}: {}", alarm.subject, alarm.detail)).collect::<Vec<_>>()
+    };
+    assert_eq!(broken(&world.look(WITNESS).await), Vec::<String>::new());
+    world.probers[&ONE].breaks("gateway-2", "no permission to send ICMP echo");
+    world.pass(200).await;
+    let expected = ["gateway-2: from strongswan-1: no permission to send ICMP echo"];
+    assert_eq!(broken(&world.look(WITNESS).await), expected);
 }

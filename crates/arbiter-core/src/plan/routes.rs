@@ -13,6 +13,9 @@ use crate::time::{HumanMs, LogMs};
 /// The first wait before a failed call is issued again; it doubles up to the reconcile interval.
 const REISSUE_WAIT_MS: u64 = 250;
 
+/// So many failovers that are remembered at once are worth an alarm: one is a failure, and two may be the same one.
+const FLAPS_TOLD: u32 = 3;
+
 pub(super) fn plan(situation: &Situation<'_>, route: &Route, plan: &mut Plan) {
     let facts = situation.evidence.routes.get(&route.id);
     let limit_ms = situation.state.policy.timing.observation_stale_after_ms();
@@ -30,6 +33,7 @@ pub(super) fn plan(situation: &Situation<'_>, route: &Route, plan: &mut Plan) {
     );
     let mut case = Case { situation, route, facts, read, plan };
     case.provider_alarms();
+    case.flapping();
     match assignment {
         None => case.unassigned(),
         Some(assignment) => case.assigned(assignment),
@@ -79,6 +83,18 @@ impl Case<'_, '_> {
                     self.alarm(Code::Shadowed, shadow.clone());
                 }
             }
+        }
+    }
+
+    fn flapping(&mut self) {
+        let (state, now) = (self.situation.state, self.situation.now);
+        let flaps = state.flaps(&self.route.id, now);
+        if flaps >= FLAPS_TOLD {
+            let decay = HumanMs(state.policy.timing.flap_decay_ms);
+            self.alarm(
+                Code::Flapping,
+                format!("{flaps} failovers are remembered, one is forgotten every {decay}"),
+            );
         }
     }
 

@@ -246,6 +246,18 @@ async fn a_denied_action_is_named_by_the_preflights_and_by_the_look() {
 }
 
 #[tokio::test]
+async fn a_right_that_could_not_be_tried_is_not_called_missing() {
+    let lab = Lab::start().await;
+    let ec2 = connect(settings(&lab.fixture.url)).await;
+    let policy = suite::policy(&lab.fixture);
+    lab.fault("StopInstances", Effect::Throttle);
+    let findings = ec2.preflight(&policy).await;
+    let unclear: Vec<_> = findings.iter().map(|it| (it.code, it.subject.as_str())).collect();
+    assert_eq!(unclear, [(Code::PermissionUnclear, "StopInstances")], "{findings:?}");
+    assert!(findings[0].detail.contains("RequestLimitExceeded"), "{}", findings[0]);
+}
+
+#[tokio::test]
 async fn an_api_behind_a_route_of_ours_is_named_also_while_it_does_not_answer() {
     // An address for documentation: nobody answers there.
     let ec2 = connect(settings("http://192.0.2.1:9")).await;

@@ -36,6 +36,14 @@ impl WorldProber {
         }
     }
 
+    /// The probe can't be sent any more, for this reason.
+    pub fn breaks(&self, probe: &str, why: &str) {
+        if let Some(status) = self.states.lock().expect("whole").get_mut(&ProbeId::from(probe)) {
+            status.last_error = Some(why.to_owned());
+        }
+        self.set(probe, Verdict::Down);
+    }
+
     /// Probes begin anew, as in a process that has just started.
     pub fn restart(&self) {
         self.states.lock().expect("whole").clear();

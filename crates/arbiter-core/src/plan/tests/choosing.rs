@@ -195,6 +195,7 @@ fn the_fourth_move_within_a_minute_is_the_last_for_a_minute() {
     let (mut cluster, healthy) = one_route();
     let down = |n: u64| healthy.clone().points_at(1, n).tunnel_down(n, 0);
     for (turn, from) in [1, 2, 1, 2].into_iter().enumerate() {
+        assert_eq!(cluster.plan(&down(from)).alarms(Code::Flapping), turn >= 3, "before move {turn}");
         assert_eq!(cluster.does(&down(from)).len(), 1, "move {turn}");
         cluster.after(15_000);
     }

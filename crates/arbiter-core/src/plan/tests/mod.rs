@@ -1,5 +1,6 @@
 //! The planner, rule by rule.
 
+mod alarms;
 mod choosing;
 mod drift;
 mod failback;
