@@ -62,7 +62,7 @@ impl Arbiter {
         look
     }
 
-    /// Without what the last round found.
+    /// Without what the last round found, and in no order.
     pub fn own_look(&self) -> Look {
         let now = self.now();
         let evidence = self.evidence(now);
@@ -86,7 +86,6 @@ impl Arbiter {
             plan,
         };
         look.alarms.extend(node_alarms(&look, self.settings.lease_ms));
-        health::sort(&mut look.alarms);
         look
     }
 }
