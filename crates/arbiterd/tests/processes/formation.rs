@@ -34,12 +34,7 @@ async fn three_nodes_form_a_cluster_and_any_of_them_answers_for_the_leader() {
 async fn a_cluster_that_is_formed_observing_says_what_it_would_do_and_touches_nothing() {
     let mut cluster = Cluster::start(&Plan { mode: "observe", ..Plan::default() }).await;
     cluster.tunnels[0].fall_silent().await;
-    let advice = cluster
-        .until("advice in the history", async |cluster| {
-            let history = cluster.history(WITNESS).await.ok()?;
-            history.into_iter().find(|event| event.kind == "advised")
-        })
-        .await;
+    let advice = cluster.until_advised().await;
     assert_eq!((advice.subject.as_str(), advice.cause.as_str()), ("private-1", "failover"));
     assert_eq!(cluster.mutations(), []);
     cluster.judge().await;

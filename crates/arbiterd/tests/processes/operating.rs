@@ -134,12 +134,7 @@ async fn drains_pins_handovers_and_mere_observing() {
     cluster.accepted(ONE, observe(true)).await;
     let calls = cluster.mutations().len();
     cluster.tunnels[0].fall_silent().await;
-    let advice = cluster
-        .until("advice in the history", async |cluster| {
-            let history = cluster.history(WITNESS).await.ok()?;
-            history.into_iter().find(|event| event.kind == "advised")
-        })
-        .await;
+    let advice = cluster.until_advised().await;
     assert_eq!((advice.subject.as_str(), advice.cause.as_str()), ("private-1", "failover"));
     assert!(advice.summary.contains("would have") && advice.intent.is_empty(), "{advice:?}");
     assert_eq!(cluster.mutations().len(), calls, "nothing was called");

@@ -1,6 +1,6 @@
 //! Asking the nodes, as `arbiterctl` does.
 
-use super::{ALL, Cluster, Member};
+use super::{ALL, Cluster, Member, WITNESS};
 use arbiter_proto::v1;
 use arbiter_proto::v1::operate_request::Operation;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -104,6 +104,15 @@ impl Cluster {
                 std::panic::resume_unwind(panic)
             }
         }
+    }
+
+    /// Waits until the history says what would have been done, were the cluster not observing.
+    pub async fn until_advised(&mut self) -> v1::Event {
+        self.until("advice in the history", async |cluster| {
+            let history = cluster.history(WITNESS).await.ok()?;
+            history.into_iter().find(|event| event.kind == "advised")
+        })
+        .await
     }
 
     /// Waits until all three nodes are heard, all routes are at home and right, and nothing is left to do.
