@@ -8,4 +8,7 @@ pub mod demo;
 pub mod endpoint;
 pub mod faults;
 pub mod net;
+mod programs;
+mod seeing;
+mod signals;
 pub mod world;

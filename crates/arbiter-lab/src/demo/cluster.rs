@@ -195,6 +195,13 @@ pub(crate) fn cluster_toml(addresses: &Addresses) -> String {
             reach.join(", "),
         );
     }
+    text += &topology_toml();
+    text + &probes(addresses)
+}
+
+/// Gateways, paths and routes, as every configuration of the reference case has them.
+pub(crate) fn topology_toml() -> String {
+    let mut text = String::new();
     for gateway in GATEWAYS {
         let Gateway { node, instance, interface, tunnel, .. } = gateway;
         text += &format!(
@@ -209,7 +216,7 @@ pub(crate) fn cluster_toml(addresses: &Addresses) -> String {
             gateway.route, gateway.table, gateway.tunnel, other.tunnel,
         );
     }
-    text + &probes(addresses)
+    text
 }
 
 fn probes(addresses: &Addresses) -> String {

@@ -8,6 +8,7 @@
 use super::cluster::{Addresses, GATEWAY_1, Node};
 use super::outcome::Step;
 use super::redact::{redacted, without_leader};
+use crate::seeing::LOOK_EVERY;
 use anyhow::Context;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
@@ -17,8 +18,6 @@ use tokio::time::{Instant, sleep};
 
 /// How long a page may take to say what it shall. Alarms come and go within seconds.
 const PATIENCE: Duration = Duration::from_secs(15);
-/// Time between two looks.
-const LOOK_EVERY: Duration = Duration::from_millis(50);
 /// A page that is blessed has read the same for so many looks: it is no passing moment.
 const STEADY_LOOKS: usize = 6;
 /// One command; it answers within milliseconds.

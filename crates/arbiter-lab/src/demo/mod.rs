@@ -37,7 +37,8 @@ pub(crate) mod watch;
 
 pub use outcome::{DemoOutcome, NoFault, Step, StepOutcome};
 
-use anyhow::Context;
+use crate::programs;
+use crate::signals::{INTERRUPTED, Signals};
 use clap::Args;
 use folder::Folder;
 use screen::Screen;
@@ -49,14 +50,10 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
-use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::time::{Instant, sleep};
 
 /// How often the table is drawn.
 const DRAW_EVERY: Duration = Duration::from_millis(250);
-
-/// What the shell gives to a program that Ctrl-C ended.
-const INTERRUPTED: u8 = 130;
 
 /// What the demo can be told.
 #[derive(Debug, Clone, Args)]
@@ -85,15 +82,9 @@ pub struct DemoArgs {
 /// It can't even begin: a program is missing, or no port or folder is to be had.
 pub async fn run(args: DemoArgs) -> anyhow::Result<ExitCode> {
     let screen = Screen::new(args.json);
-    let ended = Signals::new()?;
+    let mut ended = Signals::new()?;
     let mut folder = Folder::new()?;
-    let bin_dir = match &args.bin_dir {
-        Some(dir) => dir.clone(),
-        None => {
-            let own = std::env::current_exe().context("this program doesn't know where it is")?;
-            own.parent().context("this program is in no folder")?.to_owned()
-        }
-    };
+    let bin_dir = programs::folder(args.bin_dir.as_deref())?;
     let stage = Stage::set_up(&bin_dir, folder.path(), args.bless.clone()).await?;
     let play = Play {
         args: &args,
@@ -108,27 +99,6 @@ pub async fn run(args: DemoArgs) -> anyhow::Result<ExitCode> {
     };
     stage.processes.kill_all().await;
     code.map(ExitCode::from)
-}
-
-/// What ends the demo early: Ctrl-C, `kill`, or the end of the terminal.
-struct Signals([Signal; 3]);
-
-impl Signals {
-    fn new() -> anyhow::Result<Self> {
-        let catch = |kind| signal(kind).context("signals can't be caught");
-        let [interrupt, terminate, hang_up] =
-            [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup()].map(catch);
-        Ok(Self([interrupt?, terminate?, hang_up?]))
-    }
-
-    async fn wait(self) {
-        let Self([mut interrupt, mut terminate, mut hang_up]) = self;
-        tokio::select! {
-            _ = interrupt.recv() => {}
-            _ = terminate.recv() => {}
-            _ = hang_up.recv() => {}
-        }
-    }
 }
 
 #[expect(clippy::print_stdout, reason = "the line that --json promises on standard output")]

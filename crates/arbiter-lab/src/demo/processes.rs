@@ -1,6 +1,7 @@
 //! The `arbiterd` processes: started, killed, and noticed when they end by themselves.
 
 use super::cluster::Node;
+use crate::programs;
 use anyhow::Context;
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -60,24 +61,12 @@ impl Processes {
         let log = File::options().create(true).append(true).open(&path);
         let log = log.with_context(|| format!("{} can't be written", path.display()))?;
         let mut command = Command::new(&self.program);
-        // Nothing of the user's own AWS environment shall reach it: neither keys nor proxies nor profiles.
-        command
-            .env_clear()
-            .env("PATH", std::env::var_os("PATH").unwrap_or_default())
-            .env("HOME", self.folder.join("home"))
-            .env("AWS_ENDPOINT_URL_EC2", &self.endpoint_url)
-            .env("AWS_REGION", "cn-north-1")
-            .env("AWS_ACCESS_KEY_ID", node.access_key())
-            .env("AWS_SECRET_ACCESS_KEY", "of-the-demo")
-            .env("AWS_EC2_METADATA_DISABLED", "true")
-            .env("RUST_BACKTRACE", "1");
+        let (home, config) = (self.folder.join("home"), self.folder.join("cluster.toml"));
+        programs::be_node(&mut command, node, &home, &self.endpoint_url, &config);
         if let Some(filter) = std::env::var_os("RUST_LOG") {
             command.env("RUST_LOG", filter);
         }
         let child = command
-            .arg("--config")
-            .arg(self.folder.join("cluster.toml"))
-            .args(["--node", node.name()])
             .stdin(Stdio::null())
             .stdout(log.try_clone()?)
             .stderr(log)

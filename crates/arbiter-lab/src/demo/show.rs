@@ -6,18 +6,17 @@ use super::scene::{Not, Scene};
 use super::screen::Screen;
 use super::stage::Stage;
 use crate::calllog::{CallRecord, Outcome};
+use crate::seeing::{self, Patience};
 use crate::world::ON_PREMISES;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
-use tokio::time::{Instant, sleep};
+use tokio::time::Instant;
 
 /// How long something may take that is going to happen. Generous: it ends as soon as it has happened, and a busy
 /// machine is no failure.
 const PATIENCE: Duration = Duration::from_secs(60);
 /// How long to look for it when its cause was left out: several times what it takes.
 const PATIENCE_WITHOUT_FAULT: Duration = Duration::from_secs(8);
-/// Time between two looks.
-const LOOK_EVERY: Duration = Duration::from_millis(50);
 /// How often to say what is waited for.
 const TELL_EVERY: Duration = Duration::from_secs(5);
 /// A handover that has not shown after this is asked for again.
@@ -79,24 +78,10 @@ impl<'a> Show<'a> {
         patience: Duration,
         mut seen: impl FnMut(&Scene) -> Result<T, Not>,
     ) -> anyhow::Result<T> {
-        let deadline = Instant::now() + patience;
-        let mut tell = Instant::now() + TELL_EVERY;
-        loop {
-            match seen(&self.stage.look(self.judged())?) {
-                Ok(seen) => return Ok(seen),
-                Err(Not::Ever(wrong)) => anyhow::bail!("{what}: {wrong}"),
-                Err(Not::Yet(missing)) if Instant::now() >= deadline => {
-                    anyhow::bail!("{what}: not seen within {} s: {missing}", patience.as_secs());
-                }
-                Err(Not::Yet(missing)) if Instant::now() >= tell => {
-                    self.say(&format!("still waiting ({what}): {missing}"));
-                    tell = Instant::now() + TELL_EVERY;
-                }
-                Err(Not::Yet(_)) => {}
-            }
-            self.stage.processes.check()?;
-            sleep(LOOK_EVERY).await;
-        }
+        let patience = Patience { longest: patience, tell_every: TELL_EVERY };
+        let look = || Ok(seen(&self.stage.look(self.judged())?));
+        seeing::until(what, patience, |text| self.say(text), look, async || self.stage.processes.check())
+            .await
     }
 
     /// Looks for a while at what must go on holding.
@@ -105,13 +90,8 @@ impl<'a> Show<'a> {
         how_long: Duration,
         mut holds: impl FnMut(&Scene) -> Result<(), String>,
     ) -> anyhow::Result<()> {
-        let end = Instant::now() + how_long;
-        while Instant::now() < end {
-            holds(&self.stage.look(self.judged())?).map_err(anyhow::Error::msg)?;
-            self.stage.processes.check()?;
-            sleep(LOOK_EVERY).await;
-        }
-        Ok(())
+        let look = || Ok(holds(&self.stage.look(self.judged())?));
+        seeing::hold(how_long, look, async || self.stage.processes.check()).await
     }
 
     /// Waits until all is well, and for `leader` to lead; asks for that as an operator would, as often as it takes.

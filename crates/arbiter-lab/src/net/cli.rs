@@ -9,6 +9,7 @@ use super::scenarios::Case;
 use super::serve::{self, Run};
 use super::site::SiteSide;
 use super::topology::Host;
+use crate::programs;
 use anyhow::Context;
 use clap::{Args, Subcommand};
 use std::os::unix::process::CommandExt;
@@ -134,13 +135,8 @@ fn host_named(name: &str) -> Result<Host, String> {
 
 impl BuildArgs {
     fn bin_dir(&self) -> anyhow::Result<PathBuf> {
-        match &self.bin_dir {
-            Some(dir) => std::path::absolute(dir).context("where the programs are can't be told"),
-            None => {
-                let own = std::env::current_exe().context("this program doesn't know where it is")?;
-                Ok(own.parent().context("this program is in no folder")?.to_owned())
-            }
-        }
+        let folder = programs::folder(self.bin_dir.as_deref())?;
+        std::path::absolute(folder).context("where the programs are can't be told")
     }
 
     /// The same arguments, for ourselves inside.

@@ -2,8 +2,8 @@
 
 use super::machine::{Machine, Service};
 use super::topology::{ENDPOINT_ADDRESS, ENDPOINT_PORT, Host, SIDES};
-use crate::demo::cluster::{GATEWAY_1, GATEWAY_2, GATEWAYS, Gateway, Node};
-use crate::world::ON_PREMISES;
+use crate::demo::cluster::{GATEWAYS, Node, topology_toml};
+use crate::programs;
 use clap::ValueEnum;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -105,19 +105,7 @@ pub(super) fn cluster_toml(pace: Pace) -> String {
             host.address(),
         );
     }
-    for Gateway { node, instance, interface, tunnel, .. } in GATEWAYS {
-        text += &format!(
-            "\n[[gateway]]\nname = \"{node}\"\nnode = \"{node}\"\nzone = \"{}\"\ninstance = \"{instance}\"\n\
-             interface = \"{interface}\"\n\n[[path]]\nname = \"{tunnel}\"\ngateway = \"{node}\"\n",
-            node.zone(),
-        );
-    }
-    for (gateway, other) in [(GATEWAY_1, GATEWAY_2), (GATEWAY_2, GATEWAY_1)] {
-        text += &format!(
-            "\n[[route]]\nname = \"{}\"\ntable = \"{}\"\ndestination = \"{ON_PREMISES}\"\npaths = [\"{}\", \"{}\"]\n",
-            gateway.route, gateway.table, gateway.tunnel, other.tunnel,
-        );
-    }
+    text += &topology_toml();
     text + &probes(pace)
 }
 
@@ -147,21 +135,9 @@ fn probes(pace: Pace) -> String {
 pub(super) fn start(host: Host, machine: &mut Machine, folder: &Path, arbiterd: &Path) -> anyhow::Result<()> {
     let Some(node) = node_of(host) else { return Ok(()) };
     let home = folder.join("hosts").join(host.name());
+    let endpoint_url = format!("http://{ENDPOINT_ADDRESS}:{ENDPOINT_PORT}");
     machine.start(Service::Arbiterd, arbiterd, |command| {
-        // Nothing of the user's own AWS environment shall reach it: neither keys nor proxies nor profiles.
-        command
-            .env_clear()
-            .env("PATH", std::env::var_os("PATH").unwrap_or_default())
-            .env("HOME", home)
-            .env("AWS_ENDPOINT_URL_EC2", format!("http://{ENDPOINT_ADDRESS}:{ENDPOINT_PORT}"))
-            .env("AWS_REGION", "cn-north-1")
-            .env("AWS_ACCESS_KEY_ID", node.access_key())
-            .env("AWS_SECRET_ACCESS_KEY", "of-the-lab")
-            .env("AWS_EC2_METADATA_DISABLED", "true")
-            .env("RUST_BACKTRACE", "1")
-            .arg("--config")
-            .arg(folder.join("cluster.toml"))
-            .args(["--node", node.name()]);
+        programs::be_node(command, node, &home, &endpoint_url, &folder.join("cluster.toml"));
     })
 }
 

@@ -4,24 +4,33 @@ use super::control;
 use super::lab::{Lab, Settings};
 use super::sandbox;
 use super::scenarios::{self, Case, RunOutcome};
+use crate::signals::{INTERRUPTED, Signals};
 use anyhow::Context;
+use std::convert::Infallible;
 use std::io::Write;
 use std::process::ExitCode;
-use tokio::signal::unix::{Signal, SignalKind, signal};
-
-/// What the shell gives to a program that Ctrl-C ended.
-const INTERRUPTED: u8 = 130;
 
 /// Builds a lab and answers until it is told to end.
 pub(super) async fn stay(settings: Settings) -> anyhow::Result<()> {
-    let mut ended = Ended::new()?;
+    // It answers for ever: what ends it is a signal, or something that fails.
+    let _interrupted: Option<Infallible> = live(settings, control::serve).await?;
+    Ok(())
+}
+
+/// Builds a lab and lets it live while something is done in it. Gives nothing if it was interrupted: the kernel clears
+/// away what is left.
+async fn live<T>(
+    settings: Settings,
+    what: impl AsyncFnOnce(&Lab) -> anyhow::Result<T>,
+) -> anyhow::Result<Option<T>> {
+    let mut ended = Signals::new()?;
     let lab = Lab::build(settings).await?;
     let changes = lab.endpoint.changes();
     tokio::select! {
         Err(error) = lab.follow(changes) => Err(error.context("the hosts can't follow what EC2 does")),
         Err(error) = lab.run_site() => Err(error.context("the data centre's side has ended")),
-        Err(error) = control::serve(&lab) => Err(error),
-        () = ended.wait() => Ok(()),
+        done = what(&lab) => done.map(Some),
+        () = ended.wait() => Ok(None),
     }
 }
 
@@ -38,7 +47,8 @@ pub(super) struct Run {
 /// Builds a lab, plays, and clears its folder away; it is kept, if something was not seen.
 pub(super) async fn play(settings: Settings, run: &Run) -> anyhow::Result<ExitCode> {
     let folder = settings.folder.clone();
-    let result = play_in(settings, run).await;
+    let perform = async |lab: &Lab| Ok(scenarios::perform(lab, &run.cases, run.faults, &say).await);
+    let result = live(settings, perform).await;
     let well = matches!(&result, Ok(Some(outcome)) if outcome.ok);
     // Nobody asked for what an interrupted play has left.
     if well || matches!(result, Ok(None)) {
@@ -58,19 +68,6 @@ pub(super) async fn play(settings: Settings, run: &Run) -> anyhow::Result<ExitCo
     }
 }
 
-/// Gives nothing if it was interrupted.
-async fn play_in(settings: Settings, run: &Run) -> anyhow::Result<Option<RunOutcome>> {
-    let mut ended = Ended::new()?;
-    let lab = Lab::build(settings).await?;
-    let changes = lab.endpoint.changes();
-    tokio::select! {
-        Err(error) = lab.follow(changes) => Err(error.context("the hosts can't follow what EC2 does")),
-        Err(error) = lab.run_site() => Err(error.context("the data centre's side has ended")),
-        outcome = scenarios::perform(&lab, &run.cases, run.faults, &say) => Ok(Some(outcome)),
-        () = ended.wait() => Ok(None),
-    }
-}
-
 /// Whoever reads may have gone (`| head`): the play goes on, its exit code still tells.
 fn say(text: &str) {
     let _ = writeln!(std::io::stderr().lock(), "{text}");
@@ -80,26 +77,4 @@ fn say(text: &str) {
 fn print_json(outcome: &RunOutcome) -> anyhow::Result<()> {
     println!("{}", serde_json::to_string(outcome)?);
     Ok(())
-}
-
-/// What ends a lab: Ctrl-C, `kill`, or the end of the terminal. The kernel does the rest.
-#[derive(Debug)]
-pub(super) struct Ended([Signal; 3]);
-
-impl Ended {
-    pub fn new() -> anyhow::Result<Self> {
-        let catch = |kind| signal(kind).context("signals can't be caught");
-        let [interrupt, terminate, hang_up] =
-            [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup()].map(catch);
-        Ok(Self([interrupt?, terminate?, hang_up?]))
-    }
-
-    pub async fn wait(&mut self) {
-        let Self([interrupt, terminate, hang_up]) = self;
-        tokio::select! {
-            _ = interrupt.recv() => {}
-            _ = terminate.recv() => {}
-            _ = hang_up.recv() => {}
-        }
-    }
 }

@@ -52,13 +52,19 @@ async fn reach(play: &mut Play<'_>) -> anyhow::Result<()> {
     play.judge(&[])
 }
 
-/// The zone's route moves, and so does its way back; then everything flows over the other zone; mended, all comes home.
-async fn both_sides_move(play: &mut Play<'_>, zone: Zone) -> anyhow::Result<()> {
+/// The fault is made; the zone's route moves, and so does its way back; then everything flows again.
+async fn fails_over(play: &mut Play<'_>, zone: Zone) -> anyhow::Result<()> {
     play.break_it().await?;
     play.route_moves(zone).await?;
     play.way_moves(zone).await?;
     play.flows(&Host::ALL).await?;
     play.measure().await;
+    Ok(())
+}
+
+/// The zone's route moves, and so does its way back; then everything flows over the other zone; mended, all comes home.
+async fn both_sides_move(play: &mut Play<'_>, zone: Zone) -> anyhow::Result<()> {
+    fails_over(play, zone).await?;
     play.goes_over_other(zone).await?;
     play.judge(&[away(zone)])?;
     play.mend().await?;
@@ -68,11 +74,7 @@ async fn both_sides_move(play: &mut Play<'_>, zone: Zone) -> anyhow::Result<()> 
 /// As above, and the gateway is stopped and started once: nobody mends it but the cluster.
 async fn gateway_dies(play: &mut Play<'_>) -> anyhow::Result<()> {
     let zone = Zone::A;
-    play.break_it().await?;
-    play.route_moves(zone).await?;
-    play.way_moves(zone).await?;
-    play.flows(&Host::ALL).await?;
-    play.measure().await;
+    fails_over(play, zone).await?;
     let (gateway, _) = gateways(zone);
     play.until("the gateway is stopped and started, and its node is back", |_, scene| {
         let calls = scene.mutations.iter().filter(|call| call.action == "StopInstances").count();
@@ -105,11 +107,7 @@ async fn long_packets_vanish(play: &mut Play<'_>) -> anyhow::Result<()> {
 /// The route moves, and the gateway that is cut off touches nothing, although it could.
 async fn gateway_is_cut_off(play: &mut Play<'_>) -> anyhow::Result<()> {
     let zone = Zone::A;
-    play.break_it().await?;
-    play.route_moves(zone).await?;
-    play.way_moves(zone).await?;
-    play.flows(&Host::ALL).await?;
-    play.measure().await;
+    fails_over(play, zone).await?;
     let (gateway, other) = gateways(zone);
     // It may be stopped and started meanwhile, which does not mend it.
     for call in play.calls()? {

@@ -10,6 +10,7 @@ use crate::net::lab::Lab;
 use crate::net::meter::Outages;
 use crate::net::site;
 use crate::net::topology::{Host, SIDES};
+use crate::seeing::{self, LOOK_EVERY, Patience};
 use crate::world::ON_PREMISES;
 use std::time::Duration;
 use tokio::time::{Instant, sleep};
@@ -19,8 +20,6 @@ use tokio::time::{Instant, sleep};
 const PATIENCE: Duration = Duration::from_secs(90);
 /// How long to look for it when the fault was left out: longer than any fault takes to show.
 const PATIENCE_WITHOUT_FAULT: Duration = Duration::from_secs(6);
-/// Time between two looks.
-const LOOK_EVERY: Duration = Duration::from_millis(50);
 /// How often to say what is waited for.
 const TELL_EVERY: Duration = Duration::from_secs(10);
 /// Streams flow when nothing was lost for this long.
@@ -110,25 +109,10 @@ impl<'a> Play<'a> {
         what: &str,
         mut seen: impl FnMut(&Lab, &Scene) -> Result<T, Not>,
     ) -> anyhow::Result<T> {
-        let patience = self.patience();
-        let deadline = Instant::now() + patience;
-        let mut tell = Instant::now() + TELL_EVERY;
-        loop {
-            match seen(self.lab, &self.lab.look(self.mark)?) {
-                Ok(seen) => return Ok(seen),
-                Err(Not::Ever(wrong)) => anyhow::bail!("{what}: {wrong}"),
-                Err(Not::Yet(missing)) if Instant::now() >= deadline => {
-                    anyhow::bail!("{what}: not seen within {} s: {missing}", patience.as_secs());
-                }
-                Err(Not::Yet(missing)) if Instant::now() >= tell => {
-                    (self.say)(&format!("    still waiting ({what}): {missing}"));
-                    tell = Instant::now() + TELL_EVERY;
-                }
-                Err(Not::Yet(_)) => {}
-            }
-            self.lab.check().await?;
-            sleep(LOOK_EVERY).await;
-        }
+        let patience = Patience { longest: self.patience(), tell_every: TELL_EVERY };
+        let look = || Ok(seen(self.lab, &self.lab.look(self.mark)?));
+        let say = |text: &str| (self.say)(&format!("    {text}"));
+        seeing::until(what, patience, say, look, async || self.lab.check().await).await
     }
 
     /// Looks for a while at what must go on holding.
@@ -137,13 +121,8 @@ impl<'a> Play<'a> {
         how_long: Duration,
         mut holds: impl FnMut(&Scene) -> Result<(), String>,
     ) -> anyhow::Result<()> {
-        let end = Instant::now() + how_long;
-        while Instant::now() < end {
-            holds(&self.lab.look(self.mark)?).map_err(anyhow::Error::msg)?;
-            self.lab.check().await?;
-            sleep(LOOK_EVERY).await;
-        }
-        Ok(())
+        let look = || Ok(holds(&self.lab.look(self.mark)?));
+        seeing::hold(how_long, look, async || self.lab.check().await).await
     }
 
     /// Looks for a while that no call changes anything, and that none has since the case began.
