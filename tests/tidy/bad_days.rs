@@ -8,7 +8,6 @@ const STILL_TO_COME: &[&str] = &[
     "port-in-use",
     "data-folder-unreadable",
     "data-folder-foreign",
-    "corrupted-store",
     "full-disk",
     "no-right-to-ping",
     "no-credentials",

@@ -58,7 +58,7 @@ impl Disk {
                 let started = std::thread::Builder::new()
                     .name("store-writer".to_owned())
                     .spawn(move || writer.run_thread());
-                started.map_err(|error| StoreError::Io { verb: "written", message: error.to_string() })?;
+                started.map_err(|error| StoreError::io("written", &error))?;
             }
             Driver::Task { .. } => drop(tokio::spawn(writer.run_task())),
         }

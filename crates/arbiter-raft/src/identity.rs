@@ -32,7 +32,7 @@ pub struct Identity {
 pub enum IdentityError {
     /// It was made by another node.
     #[error(
-        "the data folder belongs to node {found}, this is node {configured}: \
+        "it belongs to node {found}, this is node {configured}: \
          correct `--node` or the folder's path; never copy a data folder from node to node"
     )]
     OtherNode {
@@ -43,7 +43,7 @@ pub enum IdentityError {
     },
     /// It was made for another cluster.
     #[error(
-        "the data folder belongs to the cluster `{found}`, the configuration says `{configured}`: \
+        "it belongs to the cluster `{found}`, the configuration says `{configured}`: \
          correct the cluster's name or the folder's path"
     )]
     OtherCluster {

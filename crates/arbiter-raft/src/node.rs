@@ -17,6 +17,7 @@ use arbiter_core::state::ClusterState;
 use arbiter_core::time::UnixMs;
 use arbiter_proto::v1::raft_peer_server::RaftPeerServer;
 use openraft::SnapshotPolicy;
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -39,11 +40,23 @@ pub enum OpenError {
     #[error(transparent)]
     Folder(#[from] OpenStoreError),
     /// The data folder is not this node's.
-    #[error(transparent)]
-    Identity(#[from] IdentityError),
+    #[error("the data folder {folder} can't be used")]
+    Identity {
+        /// Which folder.
+        folder: PathBuf,
+        /// Whose it is.
+        #[source]
+        source: IdentityError,
+    },
     /// What is in the data folder can't be used.
-    #[error(transparent)]
-    Store(#[from] StoreError),
+    #[error("the data folder {folder} can't be used")]
+    Store {
+        /// Which folder.
+        folder: PathBuf,
+        /// What is wrong with it.
+        #[source]
+        source: StoreError,
+    },
     /// This node is not among the configured members.
     #[error("node {0} is not among the configured members: add it, or correct `--node`")]
     NotConfigured(NodeId),
@@ -159,7 +172,7 @@ impl RaftNode {
     pub async fn open_in(settings: Settings, environment: Environment) -> Result<Self, OpenError> {
         let config = check(&settings)?;
         let Environment { store, wire, draw, wall_ms } = environment;
-        let disk = Disk::start(store)?;
+        let disk = Disk::start(store).map_err(unusable(&settings))?;
         let released = disk.released();
         let built = Self::build(settings, config, disk, wire, draw, wall_ms).await;
         if built.is_err() {
@@ -177,10 +190,12 @@ impl RaftNode {
         draw: Arc<dyn Fn() -> u64 + Send + Sync>,
         wall_ms: Arc<dyn Fn() -> UnixMs + Send + Sync>,
     ) -> Result<Self, OpenError> {
-        let identity = Identity::open(&disk, settings.node, &settings.cluster_name, || draw()).await?;
+        let identity = Identity::open(&disk, settings.node, &settings.cluster_name, || draw())
+            .await
+            .map_err(|source| OpenError::Identity { folder: settings.data_dir.clone(), source })?;
         let (readers, state) = watch::channel(Arc::new(ClusterState::default()));
-        let log = LogStore::open(disk.clone())?;
-        let machine = StateMachine::open(disk.clone(), readers)?;
+        let log = LogStore::open(disk.clone()).map_err(unusable(&settings))?;
+        let machine = StateMachine::open(disk.clone(), readers).map_err(unusable(&settings))?;
         let gate = Gate::new(identity, state.clone());
         let network = Network::new(wire.clone(), gate.clone());
         let raft = Raft::new(settings.node.0, Arc::new(config), network, log.clone(), machine)
@@ -188,7 +203,8 @@ impl RaftNode {
             .map_err(|fatal| OpenError::Raft(fatal.to_string()))?;
         let needed = settings.majority();
         let (standing, standings) = watch::channel(Standing::Waiting { reached: 0, needed });
-        let (views, view_task) = watch_view(&raft, &gate, standings, disk.failed(), log.committed());
+        let failures = Failures { folder: settings.data_dir.clone(), disk: disk.failed() };
+        let (views, view_task) = watch_view(&raft, &gate, standings, failures, log.committed());
         let inner = Arc::new(Inner {
             elections: AtomicBool::new(settings.elections),
             leader_heard: Mutex::new(None),
@@ -317,6 +333,26 @@ impl RaftNode {
     }
 }
 
+/// Says whose trouble it is.
+fn unusable(settings: &Settings) -> impl FnOnce(StoreError) -> OpenError {
+    let folder = settings.data_dir.clone();
+    move |source| OpenError::Store { folder, source }
+}
+
+/// The first failed write, and where.
+#[derive(Clone)]
+struct Failures {
+    folder: PathBuf,
+    disk: watch::Receiver<Option<StoreError>>,
+}
+
+impl Failures {
+    fn first(&self) -> Option<String> {
+        let failure = self.disk.borrow();
+        failure.as_ref().map(|error| format!("the data folder {} has failed: {error}", self.folder.display()))
+    }
+}
+
 /// Waits until Raft's own tasks and the writer have let go of the disk.
 async fn freed(mut released: watch::Receiver<()>) {
     let freed = async { while released.changed().await.is_ok() {} };
@@ -359,7 +395,7 @@ fn watch_view(
     raft: &Raft,
     gate: &Gate,
     mut standings: watch::Receiver<Standing>,
-    mut failures: watch::Receiver<Option<StoreError>>,
+    mut failures: Failures,
     mut committed: watch::Receiver<LogIndex>,
 ) -> (watch::Receiver<RaftView>, JoinHandle<()>) {
     let incarnation = gate.identity().incarnation;
@@ -368,9 +404,8 @@ fn watch_view(
         let (metrics, standings) = (metrics.clone(), standings.clone());
         let (failures, committed) = (failures.clone(), committed.clone());
         move || {
-            let failure = failures.borrow().as_ref().map(ToString::to_string);
             let standing = standings.borrow().clone();
-            view_of(&metrics.borrow(), *committed.borrow(), incarnation, standing, failure)
+            view_of(&metrics.borrow(), *committed.borrow(), incarnation, standing, failures.first())
         }
     };
     let (sender, views) = watch::channel(make());
@@ -379,7 +414,7 @@ fn watch_view(
             let ended = tokio::select! {
                 changed = metrics.changed() => changed.is_err(),
                 changed = standings.changed() => changed.is_err(),
-                changed = failures.changed() => changed.is_err(),
+                changed = failures.disk.changed() => changed.is_err(),
                 changed = committed.changed() => changed.is_err(),
             };
             let view = make();

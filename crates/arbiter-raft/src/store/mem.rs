@@ -129,7 +129,7 @@ impl Store for MemStore {
     fn sync(&self) -> Result<(), StoreError> {
         let mut disk = self.alive()?;
         if let Some(message) = &disk.fail_sync {
-            return Err(StoreError::Io { verb: "synced", message: message.clone() });
+            return Err(StoreError::io("synced", &std::io::Error::other(message.clone())));
         }
         disk.syncs += 1;
         if disk.drop_syncs {

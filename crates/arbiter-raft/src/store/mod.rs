@@ -7,10 +7,12 @@
 
 mod mem;
 mod sled_store;
+mod tally;
 
 pub use mem::MemStore;
 pub use sled_store::{OpenStoreError, SledStore};
 
+use std::io::ErrorKind;
 use std::ops::ControlFlow;
 use std::time::Duration;
 
@@ -24,19 +26,25 @@ pub const MAX_VALUE_BYTES: usize = 6 * 1024;
 /// Called with each record of a scan; says whether to go on.
 pub type Visit<'a> = dyn FnMut(&[u8], &[u8]) -> ControlFlow<()> + 'a;
 
-/// Why the disk failed.
+/// What to do about a store that makes no sense any more.
+pub(crate) const WAY_BACK: &str = "stop the node, move the folder away, start with an empty one, and admit the new \
+     disk with `arbiterctl member readmit NAME` from another node";
+
+/// Why the disk failed. Each message speaks of `it`, the data folder, which is named by whoever knows its path.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum StoreError {
     /// The disk or file system refused a read or a write.
-    #[error("the data folder can't be {verb}: {message}")]
+    #[error("it can't be {verb}: {message}; {remedy}")]
     Io {
         /// `read`, `written` or `synced`.
         verb: &'static str,
         /// The system's words.
         message: String,
+        /// What to do.
+        remedy: &'static str,
     },
     /// What was read is not what was written.
-    #[error("the data folder is damaged: {0}")]
+    #[error("it is damaged ({0}): {WAY_BACK}")]
     Corrupt(String),
     /// A record was written by a later version of this program.
     #[error(
@@ -52,11 +60,26 @@ pub enum StoreError {
         known: u8,
     },
     /// A write failed before: nothing is written or acknowledged any more until the process starts anew.
-    #[error("the data folder takes no writes since an earlier failure: {0}")]
+    #[error("it takes no writes since an earlier failure: {0}")]
     Poisoned(String),
     /// The writer has ended.
     #[error("the writer has ended")]
     Stopped,
+}
+
+impl StoreError {
+    /// What the system says of a read, a write or a barrier (`verb`: `read`, `written`, `synced`).
+    pub fn io(verb: &'static str, error: &std::io::Error) -> Self {
+        let remedy = match error.kind() {
+            ErrorKind::StorageFull | ErrorKind::QuotaExceeded => {
+                "make room on its file system, and start the node again, unless systemd does"
+            }
+            _ => {
+                "look for what the kernel says of the disk (`dmesg`), and start the node again, unless systemd does"
+            }
+        };
+        Self::Io { verb, message: error.to_string(), remedy }
+    }
 }
 
 /// Who runs the writer of a store.

@@ -1,9 +1,11 @@
 //! The real disk: sled, with a barrier that reaches the platter.
 
-use super::{Batch, Store, StoreError, Visit};
+use super::tally::{self, Tally};
+use super::{Batch, Store, StoreError, Visit, WAY_BACK};
 use std::fs::{File, OpenOptions};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 /// sled's page cache, in bytes. The whole daemon shall stay below 20 MiB at rest; the unpurged log, the vote
 /// and one snapshot need far less than this.
@@ -13,11 +15,14 @@ const CACHE_BYTES: u64 = 2 * 1024 * 1024;
 ///
 /// sled's own `flush` hands the data to the kernel and waits for the write-back of the data's range, but neither
 /// the file's length nor the disk's cache are flushed. So [`Store::sync`] is sled's `flush` followed by
-/// `fdatasync` on a descriptor of our own of the same file.
+/// `fdatasync` on a descriptor of our own of the same file. What sled can't read any more when it is opened again is
+/// noticed by the number of the newest barrier (see [`tally`]).
 pub struct SledStore {
     /// Declared first: sled writes once more when it is dropped, and must do so under our lock.
     db: sled::Db,
     barrier: File,
+    barriers: AtomicU64,
+    tally: Tally,
     _lock: File,
     path: PathBuf,
 }
@@ -44,10 +49,7 @@ pub enum OpenStoreError {
         source: std::io::Error,
     },
     /// What is in it makes no sense.
-    #[error(
-        "the data folder {path} is damaged ({reason}): stop the node, move the folder away, start with an empty \
-         one, and admit the new disk with `arbiterctl member readmit NAME` from another node"
-    )]
+    #[error("the data folder {path} is damaged ({reason}): {WAY_BACK}")]
     Damaged {
         /// The folder.
         path: PathBuf,
@@ -81,13 +83,16 @@ impl SledStore {
         let db = match opened {
             Ok(Ok(db)) => db,
             Ok(Err(sled::Error::Io(source))) => return Err(OpenStoreError::Io { path: inner, source }),
-            Ok(Err(error)) => return Err(damaged(path, error.to_string())),
+            Ok(Err(error)) => return Err(damaged(path, reason(&error))),
             Err(_) => return Err(damaged(path, "the store's own checks failed while reading it".to_owned())),
         };
         let data = inner.join("db");
         let barrier = OpenOptions::new().write(true).open(&data).map_err(io(&data))?;
         sync_names(path, &inner)?;
-        Ok(Self { db, barrier, _lock: lock, path: path.to_owned() })
+        let newest = newest_barrier(&db).map_err(|reason| damaged(path, reason))?;
+        let tally = Tally::open(path, newest)?;
+        let barriers = AtomicU64::new(newest);
+        Ok(Self { db, barrier, barriers, tally, _lock: lock, path: path.to_owned() })
     }
 
     /// The folder.
@@ -96,7 +101,27 @@ impl SledStore {
     }
 }
 
-fn damaged(path: &Path, reason: String) -> OpenStoreError {
+/// Why sled can't go on, in words.
+fn reason(error: &sled::Error) -> String {
+    match error {
+        sled::Error::Corruption { .. } => "what is read is not what was written".to_owned(),
+        other => other.to_string(),
+    }
+}
+
+/// The number of the newest barrier that the store knows of; zero for a new one.
+fn newest_barrier(db: &sled::Db) -> Result<u64, String> {
+    let Some(bytes) = db.get(tally::KEY).map_err(|error| reason(&error))? else {
+        return Ok(0);
+    };
+    let bytes = bytes
+        .as_ref()
+        .try_into()
+        .map_err(|_| "the number of its newest barrier makes no sense".to_owned())?;
+    Ok(u64::from_be_bytes(bytes))
+}
+
+pub(super) fn damaged(path: &Path, reason: String) -> OpenStoreError {
     OpenStoreError::Damaged { path: path.to_owned(), reason }
 }
 
@@ -127,10 +152,19 @@ fn sync_names(path: &Path, inner: &Path) -> Result<(), OpenStoreError> {
     Ok(())
 }
 
+/// The system's own words: sled copies an error of an earlier write as text for programmers.
+fn words_of(error: std::io::Error) -> std::io::Error {
+    match error.kind() {
+        kind if error.raw_os_error().is_none() && kind != std::io::ErrorKind::Other => kind.into(),
+        _ => error,
+    }
+}
+
 fn failed(verb: &'static str) -> impl Fn(sled::Error) -> StoreError {
     move |error| match error {
-        sled::Error::Corruption { .. } => StoreError::Corrupt(error.to_string()),
-        other => StoreError::Io { verb, message: other.to_string() },
+        sled::Error::Corruption { .. } => StoreError::Corrupt(reason(&error)),
+        sled::Error::Io(error) => StoreError::io(verb, &words_of(error)),
+        other => StoreError::io(verb, &std::io::Error::other(other.to_string())),
     }
 }
 
@@ -173,10 +207,11 @@ impl Store for SledStore {
     }
 
     fn sync(&self) -> Result<(), StoreError> {
+        let number = self.barriers.fetch_add(1, Ordering::Relaxed) + 1;
+        self.db.insert(tally::KEY, &number.to_be_bytes()).map_err(failed("written"))?;
         self.db.flush().map_err(failed("synced"))?;
-        self.barrier
-            .sync_data()
-            .map_err(|error| StoreError::Io { verb: "synced", message: error.to_string() })
+        self.barrier.sync_data().map_err(|error| StoreError::io("synced", &error))?;
+        self.tally.passed(number).map_err(|error| StoreError::io("written", &error))
     }
 }
 

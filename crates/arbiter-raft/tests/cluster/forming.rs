@@ -92,7 +92,8 @@ async fn a_folder_of_another_node_or_in_use_is_refused() {
     assert!(matches!(&error, OpenError::Folder(_)) && error.to_string().contains("in use"), "{error}");
     cluster.stop(1).await;
     let error = RaftNode::open(stranger.clone()).await.err().unwrap();
-    assert!(error.to_string().contains("belongs to node 1, this is node 2"), "{error}");
+    let why = std::error::Error::source(&error).unwrap().to_string();
+    assert!(why.contains("belongs to node 1, this is node 2"), "{why}");
     stranger.node = NodeId(9);
     let error = RaftNode::open(stranger).await.err().unwrap();
     assert!(matches!(error, OpenError::NotConfigured(NodeId(9))), "{error}");
