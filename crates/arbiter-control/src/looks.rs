@@ -46,6 +46,9 @@ impl Arbiter {
         self.looking = false;
         match result {
             Ok(observation) => {
+                if self.eyes.last_error().is_some() {
+                    tracing::info!("the provider can be read again");
+                }
                 self.failed_looks = 0;
                 self.eyes.saw(observation, started);
             }

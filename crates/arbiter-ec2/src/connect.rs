@@ -1,12 +1,12 @@
 //! The EC2 client: region, credentials, HTTPS, timeouts.
 
+use crate::failure::words;
 use crate::settings::Settings;
 use aws_config::{BehaviorVersion, ConfigLoader, Region, SdkConfig};
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::ProvideCredentials;
 use aws_sdk_ec2::config::IdentityCache;
 use aws_smithy_http_client::tls;
-use aws_smithy_types::error::display::DisplayErrorContext;
 use aws_smithy_types::retry::RetryConfig;
 use aws_smithy_types::timeout::TimeoutConfig;
 use aws_types::app_name::AppName;
@@ -106,7 +106,7 @@ fn trust() -> Result<tls::TlsContext, StartError> {
     }
     let store = tls::TrustStore::empty().with_native_roots(has_authorities);
     let context = tls::TlsContext::builder().with_trust_store(store).build();
-    context.map_err(|err| StartError::Tls(DisplayErrorContext(err).to_string()))
+    context.map_err(|err| StartError::Tls(words(&err)))
 }
 
 /// The timeouts of one operation. The connect timeout is the same for all, because the HTTP client keeps a pool of
@@ -128,7 +128,7 @@ pub(crate) async fn check_credentials(config: &SdkConfig) -> Result<(), StartErr
         .ok_or_else(|| StartError::NoCredentials("no source of them is configured".to_owned()))?;
     match tokio::time::timeout(ENVIRONMENT_TIMEOUT, provider.provide_credentials()).await {
         Ok(Ok(_)) => Ok(()),
-        Ok(Err(err)) => Err(StartError::NoCredentials(DisplayErrorContext(err).to_string())),
+        Ok(Err(err)) => Err(StartError::NoCredentials(words(&err))),
         Err(_) => Err(StartError::Timeout),
     }
 }

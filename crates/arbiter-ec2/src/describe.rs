@@ -126,7 +126,7 @@ impl Ec2 {
         };
         tokio::time::timeout(Duration::from_millis(timeout_ms), all).await.unwrap_or_else(|_| {
             let message = format!("no complete answer within {timeout_ms} ms");
-            Err(ours(api, ProviderErrorKind::Unreachable, "Timeout", message))
+            Err(self.spoken.named_in(ours(api, ProviderErrorKind::Unreachable, "Timeout", message)))
         })
     }
 
@@ -149,7 +149,7 @@ impl Ec2 {
             answer = page(token).await;
         }
         answer.inspect(|_| self.accepted(api)).map_err(|err| {
-            let failure = look_failed(api, &err);
+            let failure = self.spoken.named_in(look_failed(api, &err));
             if is_throttling(&failure.code) {
                 self.refused(api);
             }

@@ -6,7 +6,6 @@ use arbiter_core::command::{Outcome, is_throttling};
 use aws_credential_types::provider::error::CredentialsError;
 use aws_sdk_ec2::error::{ProvideErrorMetadata, SdkError};
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
-use aws_smithy_types::error::display::DisplayErrorContext;
 use std::error::Error;
 
 /// EC2's words for "not you" and "not this".
@@ -44,6 +43,23 @@ fn is_doubtful(code: &str) -> bool {
     )
 }
 
+/// What the SDK's layers say of themselves, which helps nobody.
+const WRAPPERS: &[&str] = &["dispatch failure", "io error", "other", "unhandled error"];
+
+/// An error and its causes, in words; what only wraps another is left out.
+pub(crate) fn words(err: &(dyn Error + 'static)) -> String {
+    let causes = std::iter::successors(Some(err), |&err| err.source());
+    // Some of them are tables.
+    let causes = causes.map(|cause| cause.to_string().split_whitespace().collect::<Vec<_>>().join(" "));
+    let mut said: Vec<String> = Vec::new();
+    for cause in causes.filter(|cause| !WRAPPERS.contains(&cause.as_str())) {
+        if !said.last().is_some_and(|last| last.ends_with(&cause)) {
+            said.push(cause);
+        }
+    }
+    said.join(": ")
+}
+
 /// Why a look failed.
 pub(crate) fn look_failed<E>(api: Api, err: &SdkError<E, HttpResponse>) -> ProviderError
 where
@@ -57,19 +73,19 @@ where
             (kind_of(&code), code, message)
         }
         SdkError::ResponseError(context) => {
-            let message = format!("an answer that is not EC2's: {}", DisplayErrorContext(err));
+            let message = format!("an answer that is not EC2's: {}", words(err));
             (ProviderErrorKind::Rejected, format!("Http{}", context.raw().status().as_u16()), message)
         }
         SdkError::TimeoutError(_) => {
             (ProviderErrorKind::Unreachable, "Timeout".to_owned(), "no answer in time".to_owned())
         }
         _ if is_missing_credentials(err) => {
-            let message = DisplayErrorContext(err).to_string();
+            let message = words(err);
             (ProviderErrorKind::NoCredentials, "NoCredentials".to_owned(), message)
         }
         _ => {
             let code = if never_connected(err) { "ConnectFailed" } else { "ConnectionLost" };
-            (ProviderErrorKind::Unreachable, code.to_owned(), DisplayErrorContext(err).to_string())
+            (ProviderErrorKind::Unreachable, code.to_owned(), words(err))
         }
     };
     ProviderError { kind, operation: api.name().to_owned(), code, message }
@@ -113,11 +129,9 @@ where
         SdkError::TimeoutError(_) => Outcome::NoAnswer { message: "no answer in time".to_owned() },
         SdkError::ResponseError(context) => {
             let status = context.raw().status().as_u16();
-            Outcome::NoAnswer {
-                message: format!("unreadable answer (HTTP {status}): {}", DisplayErrorContext(err)),
-            }
+            Outcome::NoAnswer { message: format!("unreadable answer (HTTP {status}): {}", words(err)) }
         }
-        _ => Outcome::NoAnswer { message: format!("the answer was lost: {}", DisplayErrorContext(err)) },
+        _ => Outcome::NoAnswer { message: format!("the answer was lost: {}", words(err)) },
     }
 }
 
@@ -126,7 +140,7 @@ fn is_refusal(status: u16, code: &str) -> bool {
 }
 
 fn not_sent<E: Error + 'static>(err: &SdkError<E, HttpResponse>) -> Outcome {
-    Outcome::NotSent { reason: DisplayErrorContext(err).to_string() }
+    Outcome::NotSent { reason: words(err) }
 }
 
 /// The connection never came up (refused, no route, no name, no TLS), so no byte of the request was written.

@@ -41,8 +41,11 @@ fn judge(policy: &Policy, seen: &Observation) -> Vec<Alarm> {
         }
     }
     for gateway in &policy.gateways {
-        if let Some(seen) = seen.instances.get(&gateway.id) {
-            judge_gateway(policy, gateway, seen, &mut findings);
+        let names = |problem: &ProviderError| problem.message.split(' ').any(|it| it == gateway.interface);
+        let Some(it) = seen.instances.get(&gateway.id) else { continue };
+        // Of an interface that does not exist enough was said.
+        if !is_missing(gateway, it, &mut findings) && !seen.problems.iter().any(names) {
+            judge_gateway(policy, gateway, it, &mut findings);
         }
     }
     findings
@@ -115,14 +118,19 @@ fn target_option(target: &Target) -> &'static str {
     }
 }
 
-fn judge_gateway(policy: &Policy, gateway: &Gateway, seen: &InstanceSeen, findings: &mut Vec<Alarm>) {
-    let (instance, interface) = (&gateway.instance, &gateway.interface);
-    if matches!(seen.state, InstanceState::Absent | InstanceState::Terminated | InstanceState::ShuttingDown) {
-        let detail = format!("instance {instance} is {}", seen.state);
+fn is_missing(gateway: &Gateway, seen: &InstanceSeen, findings: &mut Vec<Alarm>) -> bool {
+    let gone =
+        matches!(seen.state, InstanceState::Absent | InstanceState::Terminated | InstanceState::ShuttingDown);
+    if gone {
+        let detail = format!("instance {} is {}", gateway.instance, seen.state);
         let remedy = "name the gateway's present instance and interface: `arbiterctl gateway replace`";
         findings.push(Alarm::new(Code::ProviderLacks, &gateway.id, detail).with_remedy(remedy));
-        return;
     }
+    gone
+}
+
+fn judge_gateway(policy: &Policy, gateway: &Gateway, seen: &InstanceSeen, findings: &mut Vec<Alarm>) {
+    let (instance, interface) = (&gateway.instance, &gateway.interface);
     if !seen.interface_attached {
         let remedy = format!("attach it to {instance}, or name the right interface in the policy");
         findings.push(Alarm::new(Code::InterfaceDetached, &gateway.id, interface).with_remedy(remedy));

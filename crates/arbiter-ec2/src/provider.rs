@@ -111,11 +111,11 @@ impl Ec2 {
                 seen.routes.insert(route.id.clone(), route_seen(table, &route.destination));
             }
         }
-        seen.problems.extend(
-            ids.iter().filter(|id| !tables.contains_key(id.as_str())).map(|id| {
-                missing(Api::DescribeRouteTables, "InvalidRouteTableID.NotFound", "route table", id)
-            }),
-        );
+        seen.problems.extend(ids.iter().filter(|id| !tables.contains_key(id.as_str())).map(|id| {
+            let routes = policy.routes.iter().filter(|route| route.table == *id);
+            let what = format!("route table {id} of route {}", some(routes.map(|route| route.id.as_str())));
+            missing(Api::DescribeRouteTables, "InvalidRouteTableID.NotFound", &what)
+        }));
         Ok(())
     }
 
@@ -149,12 +149,10 @@ impl Ec2 {
             (gateway.id.clone(), seen)
         });
         let problems = interface_ids.iter().filter(|id| !interfaces.contains_key(id.as_str())).map(|id| {
-            missing(
-                Api::DescribeNetworkInterfaces,
-                "InvalidNetworkInterfaceID.NotFound",
-                "network interface",
-                id,
-            )
+            let gateways = policy.gateways.iter().filter(|gateway| gateway.interface == *id);
+            let names = some(gateways.map(|gateway| gateway.id.as_str()));
+            let what = format!("network interface {id} of gateway {names}");
+            missing(Api::DescribeNetworkInterfaces, "InvalidNetworkInterfaceID.NotFound", &what)
         });
         Ok(GatewaysSeen { instances: seen.collect(), problems: problems.collect() })
     }
@@ -167,7 +165,7 @@ pub enum WarmUpError {
     #[error(transparent)]
     Start(#[from] StartError),
     /// The first describe failed.
-    #[error("EC2 can't be read yet: {0}")]
+    #[error(transparent)]
     Describe(#[from] ProviderError),
 }
 
@@ -180,14 +178,21 @@ fn by_id<'a, T>(items: &'a [T], id: impl Fn(&'a T) -> Option<&'a str>) -> BTreeM
     items.iter().filter_map(|item| Some((id(item)?, item))).collect()
 }
 
-fn missing(api: Api, code: &str, kind: &str, id: &str) -> ProviderError {
+/// The first name, and how many more there are.
+fn some<'a>(mut names: impl Iterator<Item = &'a str>) -> String {
+    let first = names.next().unwrap_or_default();
+    match names.count() {
+        0 => first.to_owned(),
+        more => format!("{first} and {more} more"),
+    }
+}
+
+fn missing(api: Api, code: &str, what: &str) -> ProviderError {
     ProviderError {
         kind: ProviderErrorKind::Rejected,
         operation: api.name().to_owned(),
         code: code.to_owned(),
-        message: format!(
-            "{kind} {id} does not exist in this region and account; correct its id in the policy"
-        ),
+        message: format!("{what} does not exist in this region and account; correct its id in the policy"),
     }
 }
 

@@ -2,6 +2,7 @@
 //! say, and which addresses it has.
 
 use crate::provider::Ec2;
+use arbiter_control::provider::{ProviderError, ProviderErrorKind};
 use arbiter_core::doctor::{ApiWay, judge_api_way};
 use arbiter_core::health::{Alarm, Code};
 use arbiter_core::policy::Policy;
@@ -36,6 +37,18 @@ impl Intercept for Spoken {
     ) -> Result<(), BoxError> {
         self.0.get_or_init(|| host_and_port(context.request().uri()));
         Ok(())
+    }
+}
+
+impl Spoken {
+    /// Adds to a failure without an answer who it was that did not answer.
+    pub(crate) fn named_in(&self, failure: ProviderError) -> ProviderError {
+        match self.0.get() {
+            Some((host, port)) if failure.kind == ProviderErrorKind::Unreachable => {
+                ProviderError { message: format!("{host}:{port}: {}", failure.message), ..failure }
+            }
+            _ => failure,
+        }
     }
 }
 
