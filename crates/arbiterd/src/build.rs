@@ -61,6 +61,9 @@ const DRAIN: Duration = Duration::from_millis(500);
 /// may not wait longer than five seconds for all of it.
 const FAREWELL: Duration = Duration::from_secs(3);
 
+/// How long Raft's reason may come after the end of the control loop: a task needs its turn, no more.
+const LAST_WORDS: Duration = Duration::from_secs(1);
+
 /// A running node.
 pub struct Node {
     address: SocketAddr,
@@ -142,10 +145,12 @@ impl Node {
                 self.say_goodbye(reason).await;
                 Ok(())
             }
-            fatal = self.raft.fatal() => Err(anyhow::anyhow!(
-                "{fatal}: this process stops, since it could no longer keep what it promises"
-            )),
-            ended = &mut self.control_loop => Err(anyhow::anyhow!("the control loop has ended: {ended:?}")),
+            fatal = self.raft.fatal() => Err(broken(&fatal)),
+            // It ends when Raft does, and may be seen to have ended before Raft has said why.
+            ended = &mut self.control_loop => Err(match tokio::time::timeout(LAST_WORDS, self.raft.fatal()).await {
+                Ok(fatal) => broken(&fatal),
+                Err(_) => anyhow::anyhow!("the control loop has ended: {ended:?}"),
+            }),
             ended = &mut self.server => Err(anyhow::anyhow!("the gRPC server has ended: {ended:?}")),
         };
         self.stop.cancel();
@@ -192,6 +197,10 @@ impl Node {
             .min_by_key(|voter| (!policy.is_witness(*voter), lag(*voter)));
         heir.filter(|_| view.leads())
     }
+}
+
+fn broken(fatal: &str) -> anyhow::Error {
+    anyhow::anyhow!("this node ends, since it could no longer keep what it promises: {fatal}")
 }
 
 fn raft_settings(

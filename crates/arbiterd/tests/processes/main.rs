@@ -7,13 +7,18 @@
 mod cluster;
 mod disks;
 mod doctor;
+mod ec2;
 mod endings;
+#[cfg(test)]
+mod folders;
 mod formation;
+mod full_disk;
 #[cfg(test)]
 mod majority;
 mod operating;
 mod policy;
 mod restart;
+mod rights;
 mod stall;
 #[cfg(test)]
 mod starts;

@@ -5,11 +5,15 @@ mod door;
 mod file;
 mod process;
 mod referee;
+mod rights;
+mod small_disk;
 
 pub use ask::{has_alarm, is_linearizable, route_of};
 pub use door::Door;
 pub use file::{Addresses, Plan, cluster_toml, node_addresses};
-pub use process::{Process, arbiterd};
+pub use process::{Process, arbiterd, last_words, output, started_by};
+pub use rights::{without, without_ping};
+pub use small_disk::SmallDisk;
 
 use arbiter_lab::calllog::CallRecord;
 use arbiter_lab::endpoint::{Endpoint, EndpointHandle, EndpointSettings};
@@ -145,13 +149,31 @@ impl Cluster {
         command
     }
 
+    /// The same with the cluster's file changed.
+    pub fn changed(&self, member: Member, change: impl Fn(String) -> String) -> Command {
+        let text = std::fs::read_to_string(self.folder().join("cluster.toml")).unwrap();
+        let path = self.folder().join("changed.toml");
+        std::fs::write(&path, change(text)).unwrap();
+        self.command_with(member, &path)
+    }
+
     pub fn start_node(&mut self, member: Member) {
-        self.start_node_with(member, &self.folder().join("cluster.toml"));
+        self.start_by(member, self.command(member));
     }
 
     /// The same with a file of its own.
     pub fn start_node_with(&mut self, member: Member, file: &Path) {
-        let process = Process::start(&mut self.command_with(member, file), &self.log_file(member));
+        self.start_by(member, self.command_with(member, file));
+    }
+
+    /// Starts a node whose data folder is on a small disk.
+    pub fn start_on(&mut self, member: Member, disk: &SmallDisk) {
+        self.start_by(member, disk.on(&self.command(member)));
+    }
+
+    /// Starts a node by a command of the test's own.
+    pub fn start_by(&mut self, member: Member, mut command: Command) {
+        let process = Process::start(&mut command, &self.log_file(member));
         assert!(self.running.insert(member, process).is_none(), "{member} runs already");
     }
 

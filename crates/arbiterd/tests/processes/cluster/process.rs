@@ -23,6 +23,35 @@ pub fn arbiterd(folder: &Path) -> Command {
     command
 }
 
+/// The same command, started by another program that becomes it (`nsenter`, `setpriv`). It keeps its environment,
+/// and its pid is the one that is started.
+pub fn started_by(program: &str, args: &[&str], command: &Command) -> Command {
+    let command = command.as_std();
+    let mut outer = Command::new(program);
+    outer.args(args).args(["env", "-i"]);
+    for (name, value) in command.get_envs().filter_map(|(name, value)| Some((name, value?))) {
+        let mut pair = name.to_owned();
+        pair.push("=");
+        pair.push(value);
+        outer.arg(pair);
+    }
+    outer.arg(command.get_program()).args(command.get_args()).stdin(Stdio::null()).kill_on_drop(true);
+    outer
+}
+
+/// Runs a process that ends by itself: its exit code, and what it says.
+pub async fn output(mut command: Command) -> (Option<i32>, String) {
+    let output = tokio::time::timeout(PATIENCE, command.output()).await.expect("it ends").unwrap();
+    assert!(output.stdout.is_empty(), "{output:?}");
+    (output.status.code(), String::from_utf8(output.stderr).unwrap())
+}
+
+/// Why a process ended: the whole of its last line, behind the time and the level.
+pub fn last_words(text: &str) -> &str {
+    let last = text.lines().last().and_then(|line| line.split_once(" ERROR arbiterd: "));
+    last.unwrap_or_else(|| panic!("it does not say why it ends: {text}")).1
+}
+
 /// A process that runs, and its log.
 pub struct Process {
     child: Child,
