@@ -26,8 +26,11 @@ const HAND_OVER_MS: u64 = 1_000;
 /// another try. After that whoever hears a majority may stand: a successor may have died in that moment.
 const SUCCESSOR_FIRST_MS: u64 = 3_000;
 
-/// How long a describe counts as proof that the provider can be reached: three reconcile rounds of 10 s.
-pub const DESCRIBE_PROOF_MS: u64 = 30_000;
+/// For how many rounds of describes the last success counts as proof that the provider can be reached.
+const PROOF_ROUNDS: u64 = 3;
+
+/// A round of describes counts as this long at least: one that is answered slowly, and repeated, may take it.
+const ROUND_MS: u64 = 10_000;
 
 /// A leader hands over after the provider has been out of reach for this long: two describes in a row failed.
 pub const UNREACHABLE_AFTER_MS: u64 = 5_000;
@@ -64,8 +67,10 @@ impl Standing<'_> {
         self.voters.len() / 2 + 1
     }
 
-    fn describes(report: &Report) -> bool {
-        !report.provider_unreachable && report.describe_ok_age_ms.is_some_and(|ms| ms <= DESCRIBE_PROOF_MS)
+    fn describes(&self, report: &Report) -> bool {
+        let round_ms = self.policy.timing.reconcile_interval_ms.max(ROUND_MS);
+        let proof_ms = round_ms.saturating_mul(PROOF_ROUNDS);
+        !report.provider_unreachable && report.describe_ok_age_ms.is_some_and(|ms| ms <= proof_ms)
     }
 
     /// Whether fresh reports from a majority, our own included, say that the leader is silent.
@@ -84,7 +89,7 @@ impl Standing<'_> {
 
     /// How long this node lets others go first.
     fn patience_ms(&self, now: MonoMs) -> u64 {
-        let describes = self.fresh(self.me, now).is_some_and(Self::describes);
+        let describes = self.fresh(self.me, now).is_some_and(|report| self.describes(report));
         let rank = match (describes, self.policy.is_witness(self.me)) {
             (true, true) => 0,
             (true, false) => 1,
@@ -154,7 +159,7 @@ impl Candidacy {
 
     fn watch_witnesses(&mut self, standing: &Standing<'_>, now: MonoMs) {
         for voter in standing.voters.iter().filter(|voter| standing.policy.is_witness(**voter)) {
-            if standing.fresh(*voter, now).is_some_and(Standing::describes) {
+            if standing.fresh(*voter, now).is_some_and(|report| standing.describes(report)) {
                 self.witness_sound_since.entry(*voter).or_insert(now);
             } else {
                 self.witness_sound_since.remove(voter);
@@ -193,7 +198,7 @@ impl Candidacy {
             .iter()
             .copied()
             .filter(|voter| *voter != standing.me && !self.lately(*voter, now))
-            .filter(|voter| standing.fresh(*voter, now).is_some_and(Standing::describes))
+            .filter(|voter| standing.fresh(*voter, now).is_some_and(|report| standing.describes(report)))
             .min_by_key(|voter| (!standing.policy.is_witness(*voter), *voter))
     }
 
@@ -383,6 +388,23 @@ mod tests {
         cluster.views.get_mut(&NodeId(3)).expect("known").provider_unreachable = true;
         let moves = cluster.run(8_000, None);
         assert!(moves[&1].0 < moves[&3].0 && moves[&2].0 < moves[&3].0, "{moves:?}");
+    }
+
+    #[test]
+    fn a_success_counts_for_three_rounds_of_describes_however_long_they_are() {
+        proves("lead.failing-describe-last");
+        // The witness stands first if its last success still counts, and last if it doesn't.
+        let witness_is_first = |reconcile_interval_ms: u64, age_ms: u64| {
+            let mut cluster = Cluster::new();
+            cluster.policy.timing.reconcile_interval_ms = reconcile_interval_ms;
+            cluster.views.get_mut(&NodeId(3)).expect("known").describe_ok_age_ms = Some(age_ms);
+            let moves = cluster.run(8_000, None);
+            moves[&3].0 < moves[&1].0 && moves[&3].0 < moves[&2].0
+        };
+        for (interval_ms, proof_ms) in [(60_000, 180_000), (10_000, 30_000), (1_000, 30_000)] {
+            assert!(witness_is_first(interval_ms, proof_ms), "{interval_ms} ms");
+            assert!(!witness_is_first(interval_ms, proof_ms + 1), "{interval_ms} ms");
+        }
     }
 
     #[test]
