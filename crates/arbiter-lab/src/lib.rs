@@ -3,6 +3,7 @@
 //! First of all an EC2-compatible HTTP endpoint with faults that can be injected and a log of every call: the
 //! referee of all later tests. Nothing in here links any AWS code: what we speak to must not be what we speak with.
 
+pub mod bound;
 pub mod calllog;
 pub mod demo;
 pub mod endpoint;

@@ -1,6 +1,7 @@
 //! `arbiter-lab`: the lab from the command line.
 
 use anyhow::Context;
+use arbiter_lab::bound::{BoundArgs, become_bound};
 use arbiter_lab::demo::DemoArgs;
 use arbiter_lab::endpoint::{Endpoint, EndpointSettings};
 use arbiter_lab::net::NetArgs;
@@ -27,6 +28,9 @@ enum Command {
     Demo(DemoArgs),
     /// The reference topology in network namespaces. `scripts/lab` builds and installs what it needs and starts it.
     Net(NetArgs),
+    /// Become another program, which ends with the process that starts this: for processes of the lab's own.
+    #[command(hide = true)]
+    Bound(BoundArgs),
 }
 
 #[derive(Debug, Args)]
@@ -58,6 +62,7 @@ async fn main() -> anyhow::Result<ExitCode> {
         Command::Endpoint(args) => serve_endpoint(args).await.map(|()| ExitCode::SUCCESS),
         Command::Demo(args) => arbiter_lab::demo::run(args).await,
         Command::Net(args) => arbiter_lab::net::run(args).await,
+        Command::Bound(args) => become_bound(&args).map(|never| match never {}),
     }
 }
 

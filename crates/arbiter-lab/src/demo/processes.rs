@@ -1,6 +1,7 @@
 //! The `arbiterd` processes: started, killed, and noticed when they end by themselves.
 
 use super::cluster::Node;
+use crate::bound::{Starter, bound};
 use crate::programs;
 use anyhow::Context;
 use std::collections::BTreeMap;
@@ -8,17 +9,18 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use tokio::process::{Child, Command};
+use tokio::process::Child;
 
 /// How much of a log is shown when its process has ended, in lines.
 const TAIL_LINES: usize = 6;
 
-/// Three processes at most. They are killed when this is dropped.
+/// Three processes at most. They are killed when this is dropped, and when this program ends in whatever way.
 #[derive(Debug)]
 pub(super) struct Processes {
     program: PathBuf,
     folder: PathBuf,
     endpoint_url: String,
+    starter: Starter,
     running: Mutex<BTreeMap<Node, Child>>,
 }
 
@@ -33,8 +35,8 @@ impl Processes {
         );
         let home = folder.join("home");
         std::fs::create_dir(&home).with_context(|| format!("{} can't be made", home.display()))?;
-        let running = Mutex::default();
-        Ok(Self { program, folder: folder.to_owned(), endpoint_url, running })
+        let (starter, running) = (Starter::new()?, Mutex::default());
+        Ok(Self { program, folder: folder.to_owned(), endpoint_url, starter, running })
     }
 
     fn running(&self) -> MutexGuard<'_, BTreeMap<Node, Child>> {
@@ -60,19 +62,19 @@ impl Processes {
         let path = self.log(node);
         let log = File::options().create(true).append(true).open(&path);
         let log = log.with_context(|| format!("{} can't be written", path.display()))?;
-        let mut command = Command::new(&self.program);
+        let mut command = bound(&self.program);
         let (home, config) = (self.folder.join("home"), self.folder.join("cluster.toml"));
         programs::be_node(&mut command, node, &home, &self.endpoint_url, &config);
         if let Some(filter) = std::env::var_os("RUST_LOG") {
             command.env("RUST_LOG", filter);
         }
-        let child = command
+        command
             .stdin(Stdio::null())
             .stdout(log.try_clone()?)
             .stderr(log)
-            .kill_on_drop(true)
-            .spawn()
-            .with_context(|| format!("{} can't be started", self.program.display()))?;
+            .kill_on_drop(true);
+        let child = self.starter.spawn(command);
+        let child = child.with_context(|| format!("{} can't be started", self.program.display()))?;
         running.insert(node, child);
         Ok(())
     }
