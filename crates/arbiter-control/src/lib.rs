@@ -24,6 +24,6 @@ pub mod transport;
 pub use arbiter::{Parts, Settings, start};
 pub use eyes::READ_STALENESS_MS;
 pub use hands::{BOUNDS_MS, Histogram, Stage, Stages, Tally};
-pub use look::Look;
+pub use look::{Aside, Look};
 pub use message::{Answer, AskError, Control};
 pub use rounds::Examined;

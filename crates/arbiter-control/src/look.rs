@@ -5,13 +5,15 @@ use crate::consensus::{Role, View};
 use crate::hands::{Stages, Tally};
 use crate::provider::ProviderError;
 use crate::rounds::Examined;
+use arbiter_core::command::{Command, EntryId, Operation, Proposal, Stamp};
 use arbiter_core::evidence::{Evidence, Verdict};
 use arbiter_core::health::{self, Alarm, Code};
-use arbiter_core::ids::{Epoch, NodeId};
-use arbiter_core::plan::Plan;
+use arbiter_core::ids::{Epoch, IntentId, LogIndex, NodeId, Resource, RouteId};
+use arbiter_core::plan::{self, Plan, Preview, Situation};
 use arbiter_core::report::Report;
 use arbiter_core::state::ClusterState;
-use arbiter_core::time::{HumanMs, UnixMs};
+use arbiter_core::time::{HumanMs, LogMs, UnixMs};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// Wall clocks that differ by more than this are worth an alarm: logs can no longer be laid side by side.
@@ -34,6 +36,8 @@ pub struct Look {
     pub evidence: Evidence,
     /// What it would do.
     pub plan: Plan,
+    /// What else its plans depend on.
+    pub aside: Aside,
     /// Everybody's newest report, with its age.
     pub reports: Vec<(Report, Option<u64>)>,
     /// How long ago it read the provider with success.
@@ -52,6 +56,41 @@ pub struct Look {
     pub examined: Option<Examined>,
     /// What needs attention, most urgent first.
     pub alarms: Vec<Alarm>,
+}
+
+/// What a plan depends on besides the state and the evidence.
+#[derive(Debug, Clone, Default)]
+pub struct Aside {
+    /// Log time.
+    pub now: LogMs,
+    /// Resources with a proposal or a call under way.
+    pub in_flight: BTreeSet<Resource>,
+    /// How long each unsettled intent has been known.
+    pub known_for_ms: BTreeMap<IntentId, u64>,
+    /// Routes that must be read before they are acted on.
+    pub must_read: BTreeSet<RouteId>,
+}
+
+impl Look {
+    /// What would come of an operator's command now. It may take as long as many plans: not for the control loop.
+    pub fn preview(&self, by: &str, operation: Operation) -> Preview {
+        let office = &self.state.office;
+        let at =
+            EntryId { index: LogIndex(self.state.applied.index.0 + 1), term: office.term, node: office.node };
+        let stamp = Stamp { epoch: office.epoch, elapsed_ms: self.aside.now.since_ms(office.began) };
+        // No client's request has an empty id.
+        let (request, by) = (String::new(), by.to_owned());
+        let command = Command::Operator { stamp, request, by, operation };
+        let situation = Situation {
+            state: &self.state,
+            evidence: &self.evidence,
+            now: self.aside.now,
+            in_flight: &self.aside.in_flight,
+            known_for_ms: &self.aside.known_for_ms,
+            must_read: &self.aside.must_read,
+        };
+        plan::preview(&situation, at, &Proposal { wall_ms: self.wall_ms, command })
+    }
 }
 
 impl Arbiter {
@@ -82,6 +121,12 @@ impl Arbiter {
             plan_age_ms: self.hands.planned.map(|at| now.since_ms(at)),
             examined: self.rounds.newest(now),
             alarms: plan.alarms.clone(),
+            aside: self.with_situation(&evidence, now, |situation| Aside {
+                now: situation.now,
+                in_flight: situation.in_flight.clone(),
+                known_for_ms: situation.known_for_ms.clone(),
+                must_read: situation.must_read.clone(),
+            }),
             evidence,
             plan,
         };

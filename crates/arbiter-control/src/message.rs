@@ -34,6 +34,9 @@ pub enum AskError {
         /// Who does.
         leader: Option<NodeId>,
     },
+    /// It can't be done as things are; nothing was done.
+    #[error("{0}")]
+    Refused(String),
     /// It may have taken effect.
     #[error("outcome unknown: {0}")]
     Unknown(String),

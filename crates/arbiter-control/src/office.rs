@@ -187,15 +187,15 @@ impl Arbiter {
     pub fn hand_over(&mut self, to: NodeId, reply: Option<oneshot::Sender<Result<(), AskError>>>) {
         let now = self.now();
         let refusal = if now < self.handing_over_until {
-            Some("a handover is under way".to_owned())
+            Some("a handover is under way already".to_owned())
         } else if to == self.settings.me || !self.view.voters.contains(&to) {
-            Some(format!("node {to} is not another voter"))
+            Some(format!("{} is not another voter", self.policy().node_name(to)))
         } else {
             None
         };
         if let Some(why) = refusal {
             if let Some(reply) = reply {
-                answer(reply, Err(AskError::Unavailable(why)));
+                answer(reply, Err(AskError::Refused(why)));
             }
             return;
         }

@@ -78,6 +78,7 @@ impl Arbiter {
             handing_over_to: self.handing_over_to.filter(|_| self.view.role == Role::Leader),
             rules_supported: RULES_VERSION,
             file_differs: self.file_differs,
+            applied: self.state.applied.index,
             wall_ms: self.parts.clock.wall_ms(),
         }
     }

@@ -95,6 +95,14 @@ pub const RULES: &[(&str, &str)] = &[
     ("decision.carries-reasons", "every decision carries its reasons into the log"),
     ("policy.validated-whole", "a policy is validated whole, all errors at once"),
     ("policy.versions", "a policy is applied only under exactly the next version"),
+    (
+        "preview.changes-nothing",
+        "a preview says what a command would do, prevent and wait for, and changes nothing",
+    ),
+    (
+        "preview.same-guards",
+        "it is judged by the real guards and planned by the real planner, on a copy of the state",
+    ),
     // Leadership.
     (
         "lead.pre-vote",

@@ -2,7 +2,7 @@
 
 use crate::v1;
 use arbiter_core::evidence::{Ending, Verdict};
-use arbiter_core::ids::{ClusterId, NodeId, ProbeId};
+use arbiter_core::ids::{ClusterId, LogIndex, NodeId, ProbeId};
 use arbiter_core::report::{Echo, Parcel, Report, ReportedProbe};
 use arbiter_core::time::{MonoMs, UnixMs};
 
@@ -93,6 +93,7 @@ fn write_report(report: &Report) -> v1::Report {
         rules_supported: report.rules_supported,
         file_differs: report.file_differs,
         wall_ms: report.wall_ms.0,
+        applied: report.applied.0,
     }
 }
 
@@ -135,6 +136,7 @@ fn read_report(report: v1::Report) -> Result<Report, BadParcel> {
         handing_over_to: report.handing_over_to.map(NodeId),
         rules_supported: report.rules_supported,
         file_differs: report.file_differs,
+        applied: LogIndex(report.applied),
         wall_ms: UnixMs(report.wall_ms),
         probes: report.probes.into_iter().map(probe).collect(),
     })
@@ -186,6 +188,7 @@ mod tests {
             handing_over_to: Some(NodeId(1)),
             rules_supported: 1,
             file_differs: true,
+            applied: LogIndex(42),
             wall_ms: UnixMs(1_700_000_000_000),
         };
         Parcel { own: report.clone(), relayed: vec![Report { node: NodeId(3), leader: None, ..report }] }

@@ -6,8 +6,8 @@ mod policy;
 
 pub use looking::{CompletionsArgs, EventsArgs, WatchArgs};
 pub use operator::{
-    DrainArgs, GatewayCommand, MemberCommand, Mode, ModeArgs, PinArgs, ReadmitArgs, ReplaceArgs, RestartArgs,
-    UndrainArgs, UnpinArgs,
+    Doing, DrainArgs, GatewayCommand, MemberCommand, Mode, ModeArgs, PinArgs, ReadmitArgs, ReplaceArgs,
+    RestartArgs, UndrainArgs, UnpinArgs,
 };
 pub use policy::{ApplyArgs, DiffArgs, PolicyCommand, PolicyHistoryArgs};
 
@@ -115,7 +115,7 @@ pub enum Command {
     /// Make no new change until resumed
     Pause(PauseArgs),
     /// End a pause
-    Resume,
+    Resume(ResumeArgs),
     /// Keep traffic off a gateway: its routes move away, and none comes back
     Drain(DrainArgs),
     /// End a drain
@@ -157,7 +157,7 @@ impl Command {
             Self::Policy(command) => matches!(command, PolicyCommand::Apply(_)),
             Self::Switchover(_)
             | Self::Pause(_)
-            | Self::Resume
+            | Self::Resume(_)
             | Self::Drain(_)
             | Self::Undrain(_)
             | Self::Pin(_)
@@ -176,6 +176,9 @@ impl Command {
             Self::Pause(args) => args.wait,
             Self::Handover(args) => args.wait,
             Self::Gateway(GatewayCommand::Restart(args)) => args.wait,
+            Self::Drain(args) => args.wait,
+            Self::Pin(args) => args.wait,
+            Self::Policy(PolicyCommand::Apply(args)) => args.wait,
             _ => false,
         }
     }
@@ -222,12 +225,12 @@ pub struct SwitchoverArgs {
     pub route: String,
     /// The path's name
     pub path: String,
-    /// Do not ask
-    #[arg(short, long)]
-    pub yes: bool,
     /// Wait until EC2 shows it there
-    #[arg(long)]
+    #[arg(long, conflicts_with = "dry_run")]
     pub wait: bool,
+    /// How.
+    #[command(flatten)]
+    pub doing: Doing,
 }
 
 /// Why, and for how long.
@@ -240,8 +243,19 @@ pub struct PauseArgs {
     #[arg(long = "for", value_name = "DURATION", value_parser = duration_ms)]
     pub for_ms: Option<u64>,
     /// Wait until it is quiet: nothing that was sent before can still land
-    #[arg(long)]
+    #[arg(long, conflicts_with = "dry_run")]
     pub wait: bool,
+    /// Say what the cluster would answer and what would follow, and change nothing
+    #[arg(long)]
+    pub dry_run: bool,
+}
+
+/// How.
+#[derive(Debug, Args)]
+pub struct ResumeArgs {
+    /// Say what the cluster would answer and what would follow, and change nothing
+    #[arg(long)]
+    pub dry_run: bool,
 }
 
 /// To whom.
@@ -250,8 +264,11 @@ pub struct HandoverArgs {
     /// The node that shall lead
     pub node: String,
     /// Wait until it leads
-    #[arg(long)]
+    #[arg(long, conflicts_with = "dry_run")]
     pub wait: bool,
+    /// Say what the cluster would answer and what should be known before, and change nothing
+    #[arg(long)]
+    pub dry_run: bool,
 }
 
 fn duration_ms(text: &str) -> Result<u64, String> {

@@ -53,7 +53,7 @@ async fn dispatch(cli: &Cli, session: &mut Session<'_, '_>) -> Result<Exit, Fail
         Command::Explain(args) => command::explain::run(args, session).await,
         Command::Switchover(args) => command::switchover::run(args, session).await,
         Command::Pause(args) => command::pause::run(args, session).await,
-        Command::Resume => command::resume::run(session).await,
+        Command::Resume(args) => command::resume::run(args, session).await,
         Command::Drain(args) => command::drain::drain(args, session).await,
         Command::Undrain(args) => command::drain::undrain(args, session).await,
         Command::Pin(args) => command::pin::pin(args, session).await,

@@ -90,6 +90,11 @@ impl<'a, 't> Session<'a, 't> {
         Some(v1::Asking { stale: self.stale, forwarded: false })
     }
 
+    /// Who asks.
+    pub(crate) fn by(&self) -> &str {
+        &self.by
+    }
+
     /// Makes one call; `name` is the command, for what is said if it fails.
     pub(crate) async fn call<Q, A, F>(
         &mut self,

@@ -66,7 +66,7 @@ async fn what_can_not_be_done_is_refused_before_anything_is_written() {
     world.pass(1_000).await;
     let entries = world.log.entries().len();
     let answer = world.operate(WITNESS, restart(false)).await.expect("the leader answers");
-    let Applied::Refused(Refusal::Remediation(why)) = &answer.applied else { panic!("{answer:?}") };
+    let Applied::Refused(Refusal::Other(why)) = &answer.applied else { panic!("{answer:?}") };
     assert!(why.contains("would lose tunnel-1") && why.contains("--force"), "{why}");
     assert_eq!(answer.entry, None);
     world.pass(500).await;

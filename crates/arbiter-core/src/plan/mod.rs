@@ -5,7 +5,7 @@
 //! [`crate::check`].
 
 mod choose;
-mod objection;
+mod preview;
 mod remediate;
 mod restart;
 mod routes;
@@ -14,7 +14,7 @@ mod routes;
 mod tests;
 
 pub use choose::Choice;
-pub use objection::objection;
+pub use preview::{Preview, Step, objection, preview};
 pub use restart::Stand;
 
 use crate::command::{Action, Cause, Mode, SlotEnding};

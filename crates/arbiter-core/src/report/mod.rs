@@ -9,7 +9,7 @@ mod picture;
 pub use picture::{Change, OwnView, Picture};
 
 use crate::evidence::{Ending, Verdict};
-use crate::ids::{NodeId, ProbeId};
+use crate::ids::{LogIndex, NodeId, ProbeId};
 use crate::time::{MonoMs, UnixMs};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -70,6 +70,9 @@ pub struct Report {
     pub rules_supported: u32,
     /// Whether the sender's own file differs from the policy that it has applied. For alarms only.
     pub file_differs: bool,
+    /// The newest log entry that the sender has applied.
+    #[serde(default)]
+    pub applied: LogIndex,
     /// The sender's wall clock, to be compared by people and alarms only.
     pub wall_ms: UnixMs,
 }

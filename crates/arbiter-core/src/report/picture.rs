@@ -2,7 +2,7 @@
 
 use super::{Echo, Parcel, Report, ReportedProbe};
 use crate::evidence::{Ending, NodeFacts, ProbeFact};
-use crate::ids::{NodeId, ProbeId};
+use crate::ids::{LogIndex, NodeId, ProbeId};
 use crate::policy::Timing;
 use crate::time::{MonoMs, UnixMs};
 use std::collections::BTreeMap;
@@ -26,6 +26,8 @@ pub struct OwnView {
     pub rules_supported: u32,
     /// Whether its own file differs from the policy in force.
     pub file_differs: bool,
+    /// The newest log entry that it has applied.
+    pub applied: LogIndex,
     /// Its wall clock.
     pub wall_ms: UnixMs,
 }
@@ -92,6 +94,7 @@ impl Picture {
             handing_over_to: view.handing_over_to,
             rules_supported: view.rules_supported,
             file_differs: view.file_differs,
+            applied: view.applied,
             wall_ms: view.wall_ms,
         };
         &self.own

@@ -14,6 +14,7 @@ mod shared;
 mod tests;
 
 pub use history::{Entry, Event, HISTORY_LIMIT};
+pub use intents::BATCH_LIMIT;
 pub use remediation::{InstanceRecord, Slot, StopEnd, stop_guards};
 pub use restart::{RESTART_WAITS_MS, Restart};
 

@@ -52,7 +52,7 @@ impl ClusterState {
 
     /// Records the request. What hangs on evidence is judged when the gateway is to be stopped, and before by the leader.
     pub(super) fn ask_restart(&mut self, wall_ms: UnixMs, asked: Asked<'_>) -> Result<(), Refusal> {
-        let refuse = |text: String| Err(Refusal::Remediation(text));
+        let refuse = |text: String| Err(Refusal::Other(text));
         let id = asked.gateway;
         let unknown = || Refusal::Unknown { kind: "gateway".to_owned(), name: id.to_string() };
         let gateway = self.policy.gateway(id).ok_or_else(unknown)?;
@@ -94,7 +94,7 @@ impl ClusterState {
         } else {
             "nobody asked for one, or it has run out"
         };
-        Err(Refusal::Remediation(format!("no restart of {id} waits that could be withdrawn: {why}")))
+        Err(Refusal::Other(format!("no restart of {id} waits that could be withdrawn: {why}")))
     }
 
     /// Ends a request that has run out.

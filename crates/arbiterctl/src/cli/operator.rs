@@ -3,6 +3,17 @@
 use super::reason;
 use clap::{Args, Subcommand, ValueEnum};
 
+/// How a change is asked for.
+#[derive(Debug, Clone, Copy, Default, Args)]
+pub struct Doing {
+    /// Do not ask
+    #[arg(short, long)]
+    pub yes: bool,
+    /// Say what the cluster would answer and what would follow, and change nothing
+    #[arg(long)]
+    pub dry_run: bool,
+}
+
 /// About one node.
 #[derive(Debug, Subcommand)]
 pub enum MemberCommand {
@@ -32,9 +43,9 @@ forced. A request that has not begun runs out after ten minutes.";
 pub struct ReadmitArgs {
     /// The node's name
     pub node: String,
-    /// Do not ask
-    #[arg(short, long)]
-    pub yes: bool,
+    /// How.
+    #[command(flatten)]
+    pub doing: Doing,
 }
 
 /// Which gateway, and by what.
@@ -48,9 +59,9 @@ pub struct ReplaceArgs {
     /// The id of the new instance's interface, as in eni-23fbd87a
     #[arg(long, value_name = "ID", value_parser = interface)]
     pub eni: String,
-    /// Do not ask
-    #[arg(short, long)]
-    pub yes: bool,
+    /// How.
+    #[command(flatten)]
+    pub doing: Doing,
 }
 
 /// Which gateway, and why; or that it shall not be.
@@ -67,11 +78,11 @@ pub struct RestartArgs {
     /// Withdraw a restart that has not begun
     #[arg(long, conflicts_with_all = ["reason", "force", "wait"])]
     pub cancel: bool,
-    /// Do not ask
-    #[arg(short, long)]
-    pub yes: bool,
+    /// How.
+    #[command(flatten)]
+    pub doing: Doing,
     /// Wait until it is back and healthy. With this, the default of --timeout is 15m
-    #[arg(long)]
+    #[arg(long, conflicts_with = "dry_run")]
     pub wait: bool,
 }
 
@@ -83,9 +94,12 @@ pub struct DrainArgs {
     /// Why, shown to everybody who looks
     #[arg(long, value_name = "TEXT", value_parser = reason)]
     pub reason: String,
-    /// Do not ask
-    #[arg(short, long)]
-    pub yes: bool,
+    /// Wait until no route uses it any more
+    #[arg(long, conflicts_with = "dry_run")]
+    pub wait: bool,
+    /// How.
+    #[command(flatten)]
+    pub doing: Doing,
 }
 
 /// Which gateway.
@@ -93,9 +107,9 @@ pub struct DrainArgs {
 pub struct UndrainArgs {
     /// The gateway's name
     pub gateway: String,
-    /// Do not ask
-    #[arg(short, long)]
-    pub yes: bool,
+    /// How.
+    #[command(flatten)]
+    pub doing: Doing,
 }
 
 /// Which route, and which of its paths.
@@ -105,9 +119,12 @@ pub struct PinArgs {
     pub route: String,
     /// The path's name
     pub path: String,
-    /// Do not ask
-    #[arg(short, long)]
-    pub yes: bool,
+    /// Wait until EC2 shows the route there
+    #[arg(long, conflicts_with = "dry_run")]
+    pub wait: bool,
+    /// How.
+    #[command(flatten)]
+    pub doing: Doing,
 }
 
 /// Which route.
@@ -115,9 +132,9 @@ pub struct PinArgs {
 pub struct UnpinArgs {
     /// The route's name
     pub route: String,
-    /// Do not ask
-    #[arg(short, long)]
-    pub yes: bool,
+    /// How.
+    #[command(flatten)]
+    pub doing: Doing,
 }
 
 /// Which mode.
@@ -125,9 +142,9 @@ pub struct UnpinArgs {
 pub struct ModeArgs {
     /// Whether decisions are carried out
     pub mode: Mode,
-    /// Do not ask
-    #[arg(short, long)]
-    pub yes: bool,
+    /// How.
+    #[command(flatten)]
+    pub doing: Doing,
 }
 
 /// Whether decisions are carried out.

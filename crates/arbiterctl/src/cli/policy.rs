@@ -38,9 +38,12 @@ pub struct ApplyArgs {
     /// The version that it becomes: exactly the next, so that nobody's change in between is overwritten
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     pub version: u64,
-    /// Check it and show what would change, but change nothing
+    /// Show what would change, what the cluster would answer and what would follow, and change nothing
     #[arg(long)]
     pub dry_run: bool,
+    /// Wait until every node has applied it
+    #[arg(long, conflicts_with = "dry_run")]
+    pub wait: bool,
 }
 
 /// How many.

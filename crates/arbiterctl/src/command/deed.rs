@@ -1,6 +1,8 @@
 //! What all commands share that an operator must confirm: what it will do is said before, and again with its place
 //! in the log.
 
+use super::preview;
+use crate::cli::Doing;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::session::{Session, request_id};
@@ -20,24 +22,96 @@ pub(super) struct Deed {
     pub then: String,
     /// What is sent.
     pub operation: Operation,
+    /// What is waited for, if that was asked for.
+    pub goal: Option<Goal>,
+}
+
+/// What has not come yet, in words; `None` once all has. The number is the log index of the command.
+pub(super) type Lacks = dyn Fn(&StatusView, u64) -> Option<String>;
+
+/// What a command waits for, as `status` shows it.
+pub(super) struct Goal {
+    /// What has not come yet.
+    pub lacks: Box<Lacks>,
+    /// What is said when it has.
+    pub says: String,
+    /// What shows more.
+    pub hint: String,
 }
 
 impl Deed {
-    /// Asks for a yes unless it was given, sends it, and says where it stands.
-    pub async fn carry_out(self, yes: bool, session: &mut Session<'_, '_>) -> Result<Exit, Failure> {
-        if !yes {
+    /// Asks for a yes unless it was given, sends it, says where it stands, and waits if that was asked for. A dry run
+    /// sends nothing but the question what would come of it.
+    pub async fn carry_out(self, doing: Doing, session: &mut Session<'_, '_>) -> Result<Exit, Failure> {
+        if doing.dry_run {
+            return preview::operation(self.command, &self.name, self.does, self.operation, session).await;
+        }
+        if !doing.yes {
             session.confirm(&self.does)?;
         }
         let reply = session.operate(&self.name, &request_id()?, self.operation).await?;
-        let view = WrittenView {
+        let mut view = WrittenView {
             answered: reply.answered.into(),
             command: self.command.to_owned(),
             index: Some(reply.index),
-            says: vec![format!("committed at log index {}: {}", reply.index, self.does), self.then],
+            says: vec![format!("committed at log index {}: {}", reply.index, self.does)],
             ..WrittenView::default()
         };
+        match self.goal {
+            None => view.says.push(self.then),
+            Some(goal) => {
+                view.says.push(goal.wait(&self.name, reply.index, session).await?);
+                view.reached = Some(true);
+            }
+        }
         session.show(&view)?;
         Ok(Exit::Ok)
+    }
+}
+
+impl Goal {
+    /// Looks until it has come; then says so.
+    pub async fn wait(
+        self,
+        name: &str,
+        index: u64,
+        session: &mut Session<'_, '_>,
+    ) -> Result<String, Failure> {
+        let (mut lacks, mut still) = ("nobody could be asked whether it has come".to_owned(), String::new());
+        loop {
+            // While leaders change nobody may answer: that is no reason to give up before the time has run out.
+            if let Ok(status) = before(name, session).await {
+                match (self.lacks)(&status, index) {
+                    None if status.answered.linearizable => return Ok(self.says),
+                    None => lacks = "only a stale view shows that it has come".to_owned(),
+                    Some(words) => lacks = words,
+                }
+                still = standstill(&status);
+            }
+            if !session.next_look().await {
+                let within = session.patience();
+                let what = format!(
+                    "`{name}` is committed at log index {index}, but not within {within}: {lacks}; it may come \
+                     yet{still}"
+                );
+                return Err(Failure::new(Exit::Unknown, what).hint(self.hint));
+            }
+        }
+    }
+}
+
+/// A route is where it was asked to be: committed, and seen in EC2.
+pub(super) fn there(id: &str, path: &str) -> Goal {
+    let (route_id, to) = (id.to_owned(), path.to_owned());
+    let lacks = move |status: &StatusView, _index: u64| {
+        let seen = route(status, &route_id).ok()?;
+        let on = |path: &Option<String>| path.as_deref() == Some(&*to);
+        (!on(&seen.committed) || !on(&seen.observed)).then(|| format!("{route_id} was not seen on {to}"))
+    };
+    Goal {
+        lacks: Box::new(lacks),
+        says: format!("{id} is on {path}: committed, and seen in EC2"),
+        hint: format!("`arbiterctl explain {id}` says where it is, and why"),
     }
 }
 

@@ -1,6 +1,6 @@
 //! `drain GATEWAY` and `undrain GATEWAY`: traffic is kept off it, and may come back.
 
-use super::deed::{Deed, before, gateway, standstill};
+use super::deed::{Deed, Goal, before, gateway, standstill};
 use crate::cli::{DrainArgs, UndrainArgs};
 use crate::exit::Exit;
 use crate::failure::Failure;
@@ -26,9 +26,10 @@ pub(crate) async fn drain(args: &DrainArgs, session: &mut Session<'_, '_>) -> Re
         ),
         then: "`arbiterctl routes` shows how far it is".to_owned(),
         operation: Operation::Drain(v1::Drain { gateway: id.clone(), reason: args.reason.clone() }),
+        goal: args.wait.then(|| empty(id)),
         name,
     };
-    deed.carry_out(args.yes, session).await
+    deed.carry_out(args.doing, session).await
 }
 
 pub(crate) async fn undrain(args: &UndrainArgs, session: &mut Session<'_, '_>) -> Result<Exit, Failure> {
@@ -54,9 +55,31 @@ pub(crate) async fn undrain(args: &UndrainArgs, session: &mut Session<'_, '_>) -
         then: "`arbiterctl routes` shows where routes are, `arbiterctl explain ROUTE` what one waits for"
             .to_owned(),
         operation: Operation::Undrain(v1::Undrain { gateway: id.clone() }),
+        goal: None,
         name,
     };
-    deed.carry_out(args.yes, session).await
+    deed.carry_out(args.doing, session).await
+}
+
+/// No route is committed to the gateway, or seen on it.
+fn empty(id: &str) -> Goal {
+    let gateway = id.to_owned();
+    let lacks = move |status: &StatusView, _index: u64| {
+        let over = |route: &&RouteView| {
+            let of = |path: &PathView| path.gateway.as_deref() == Some(&*gateway);
+            let uses = |path: &PathView| {
+                [&route.committed, &route.observed].into_iter().any(|used| used.as_ref() == Some(&path.id))
+            };
+            route.paths.iter().any(|path| of(path) && uses(path))
+        };
+        let still: Vec<&str> = status.routes.iter().filter(over).map(|route| route.id.as_str()).collect();
+        (!still.is_empty()).then(|| format!("{} still on {gateway}", still.join(", ")))
+    };
+    Goal {
+        lacks: Box::new(lacks),
+        says: format!("no route uses {id}: none is committed to it, and none is seen on it in EC2"),
+        hint: "`arbiterctl explain ROUTE` says what one waits for".to_owned(),
+    }
 }
 
 /// Routes whose committed path leads over the gateway.

@@ -1,5 +1,6 @@
 //! `handover NODE`: gives it the leadership.
 
+use super::preview;
 use crate::cli::HandoverArgs;
 use crate::client::{Admin, Kind};
 use crate::exit::Exit;
@@ -7,10 +8,17 @@ use crate::failure::Failure;
 use crate::session::Session;
 use crate::view::WrittenView;
 use arbiter_proto::v1;
+use arbiter_proto::v1::preview_request::Change;
 
 pub(crate) async fn run(args: &HandoverArgs, session: &mut Session<'_, '_>) -> Result<Exit, Failure> {
     let name = format!("handover {}", args.node);
     let request = v1::HandOverRequest { asking: session.asking(), to: args.node.clone() };
+    if args.dry_run {
+        let does = format!("hand the leadership over to {}", args.node);
+        let view = preview::ask("handover", &name, does, Change::HandOver(request), session).await?;
+        session.show(&view)?;
+        return Ok(preview::exit(&view));
+    }
     // Sent once: a second one could take the leadership back from whom it has gone to meanwhile.
     let send = async |admin: &mut Admin, request| admin.hand_over(request).await;
     let reply = session.call(&name, Kind::Write, request, send).await?;

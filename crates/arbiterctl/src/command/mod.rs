@@ -13,6 +13,7 @@ pub(crate) mod mode;
 pub(crate) mod pause;
 pub(crate) mod pin;
 pub(crate) mod policy;
+mod preview;
 pub(crate) mod probes;
 pub(crate) mod readmit;
 pub(crate) mod replace;

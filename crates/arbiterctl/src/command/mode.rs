@@ -35,5 +35,7 @@ pub(crate) async fn run(args: &ModeArgs, session: &mut Session<'_, '_>) -> Resul
         format!("{word}, instead of {}: {effect}{wrong}{}", status.mode, paused.unwrap_or_default())
     };
     let operation = Operation::SetMode(v1::SetMode { observe: args.mode == Mode::Observe });
-    Deed { command: "mode", name, does, then: then.to_owned(), operation }.carry_out(args.yes, session).await
+    Deed { command: "mode", name, does, then: then.to_owned(), operation, goal: None }
+        .carry_out(args.doing, session)
+        .await
 }

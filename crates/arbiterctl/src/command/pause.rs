@@ -1,5 +1,6 @@
 //! `pause`: commands it, and says whether anything that was sent before can still land.
 
+use super::preview;
 use crate::cli::PauseArgs;
 use crate::exit::Exit;
 use crate::failure::Failure;
@@ -12,6 +13,10 @@ use arbiter_proto::v1::operate_request::Operation;
 pub(crate) async fn run(args: &PauseArgs, session: &mut Session<'_, '_>) -> Result<Exit, Failure> {
     let request = request_id()?;
     let operation = Operation::Pause(v1::PauseCluster { reason: args.reason.clone(), for_ms: args.for_ms });
+    if args.dry_run {
+        let does = format!("pause {}: {}", end(args), args.reason);
+        return preview::operation("pause", "pause", does, operation, session).await;
+    }
     let mut reply = session.operate("pause", &request, operation.clone()).await?;
     let index = reply.index;
     while args.wait && !reply.quiet {
@@ -35,11 +40,15 @@ pub(crate) async fn run(args: &PauseArgs, session: &mut Session<'_, '_>) -> Resu
     Ok(Exit::Ok)
 }
 
-fn view(args: &PauseArgs, index: u64, reply: v1::OperateReply) -> WrittenView {
-    let end = args.for_ms.map_or_else(
+fn end(args: &PauseArgs) -> String {
+    args.for_ms.map_or_else(
         || "until `arbiterctl resume`".to_owned(),
         |ms| format!("for {}, or until `arbiterctl resume`", HumanMs(ms)),
-    );
+    )
+}
+
+fn view(args: &PauseArgs, index: u64, reply: v1::OperateReply) -> WrittenView {
+    let end = end(args);
     let mut says = vec![format!("paused {end} (log index {index}): {}", args.reason)];
     if reply.quiet {
         says.push("quiet: nothing that was sent before can still land".to_owned());

@@ -1,6 +1,6 @@
 //! `pin ROUTE PATH` and `unpin ROUTE`: one path is preferred above all others, and no longer.
 
-use super::deed::{Deed, before, lasting, path, route, standstill};
+use super::deed::{Deed, before, lasting, path, route, standstill, there};
 use crate::cli::{PinArgs, UnpinArgs};
 use crate::exit::Exit;
 use crate::failure::Failure;
@@ -32,9 +32,10 @@ pub(crate) async fn pin(args: &PinArgs, session: &mut Session<'_, '_>) -> Result
         ),
         then: format!("`arbiterctl explain {id}` shows how far it is"),
         operation: Operation::Pin(v1::Pin { route: id.clone(), path: to.id.clone() }),
+        goal: args.wait.then(|| there(id, &to.id)),
         name,
     };
-    deed.carry_out(args.yes, session).await
+    deed.carry_out(args.doing, session).await
 }
 
 pub(crate) async fn unpin(args: &UnpinArgs, session: &mut Session<'_, '_>) -> Result<Exit, Failure> {
@@ -57,7 +58,8 @@ pub(crate) async fn unpin(args: &UnpinArgs, session: &mut Session<'_, '_>) -> Re
         does,
         then: format!("`arbiterctl explain {id}` shows where it is, and what it waits for"),
         operation: Operation::Unpin(v1::Unpin { route: id.clone() }),
+        goal: None,
         name,
     };
-    deed.carry_out(args.yes, session).await
+    deed.carry_out(args.doing, session).await
 }

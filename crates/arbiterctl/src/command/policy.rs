@@ -1,5 +1,7 @@
 //! `policy show|diff|apply|history`: the replicated policy.
 
+use super::deed::Goal;
+use super::preview;
 use crate::cli::{ApplyArgs, DiffArgs, HistoryArgs, PolicyCommand, PolicyHistoryArgs};
 use crate::client::{Admin, Kind};
 use crate::difference;
@@ -7,7 +9,7 @@ use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::render;
 use crate::session::{Session, request_id};
-use crate::view::{PolicyDiffView, PolicyView, WrittenView};
+use crate::view::{MemberView, PolicyDiffView, PolicyView, StatusView, WrittenView};
 use arbiter_core::policy::Policy;
 use arbiter_proto::v1;
 use arbiter_proto::v1::operate_request::Operation;
@@ -56,24 +58,54 @@ async fn apply(args: &ApplyArgs, session: &mut Session<'_, '_>) -> Result<Exit, 
     if !nothing_to_do && let Some(refused) = not_next(version, current) {
         return Err(refused);
     }
-    if nothing_to_do || args.dry_run {
+    if nothing_to_do {
         session.show(&view)?;
         return Ok(Exit::Ok);
     }
     let operation = Operation::ApplyPolicy(v1::ApplyPolicy { version, toml: file.text });
+    if args.dry_run {
+        let does = format!("put policy version {version}, of {}, in force", view.file);
+        let change = preview::change(operation, session);
+        let answer = preview::ask(name, name, does, change, session).await?;
+        let exit = preview::exit(&answer);
+        session.show(&PolicyDiffView { preview: Some(answer), ..view })?;
+        return Ok(exit);
+    }
     let reply = session.operate(name, &request_id()?, operation).await?;
     let head = format!("committed at log index {}: policy version {version}, of {}:", reply.index, view.file);
     let changes = view.changes.iter().flat_map(render::change_lines).map(|(_, line)| format!("  {line}"));
     let warnings = view.warnings.iter().flat_map(|warning| warning.lines()).map(str::to_owned);
-    let view = WrittenView {
+    let mut view = WrittenView {
         answered: reply.answered.into(),
         command: name.to_owned(),
         index: Some(reply.index),
         says: std::iter::once(head).chain(changes).chain(warnings).collect(),
         ..WrittenView::default()
     };
+    if args.wait {
+        view.says.push(everywhere(version).wait(name, reply.index, session).await?);
+        view.reached = Some(true);
+    }
     session.show(&view)?;
     Ok(Exit::Ok)
+}
+
+/// Every node that belongs to the cluster has applied it.
+fn everywhere(version: u64) -> Goal {
+    let lacks = |status: &StatusView, index: u64| {
+        let behind = |member: &&MemberView| {
+            member.role != "outside"
+                && (!member.fresh || member.applied.is_none_or(|applied| applied < index))
+        };
+        let behind: Vec<&str> =
+            status.members.iter().filter(behind).map(|member| member.name.as_str()).collect();
+        (!behind.is_empty()).then(|| format!("{} has not said that it applied it", behind.join(", ")))
+    };
+    Goal {
+        lacks: Box::new(lacks),
+        says: format!("every node has applied policy version {version}"),
+        hint: "`arbiterctl members` shows who is heard, and up to where each has applied the log".to_owned(),
+    }
 }
 
 /// The nodes would refuse it as well. Here it is said before anything is sent.
@@ -149,6 +181,7 @@ impl File {
             same: changes.is_empty(),
             changes,
             warnings: self.warnings.clone(),
+            preview: None,
         })
     }
 }

@@ -32,7 +32,8 @@ pub(crate) async fn run(args: &ReadmitArgs, session: &mut Session<'_, '_>) -> Re
             "start arbiterd on {node} with an empty data folder; `arbiterctl members` shows when it is back"
         ),
         operation: Operation::Readmit(v1::Readmit { node: node.clone() }),
+        goal: None,
         name,
     };
-    deed.carry_out(args.yes, session).await
+    deed.carry_out(args.doing, session).await
 }

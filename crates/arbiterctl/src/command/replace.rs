@@ -36,7 +36,8 @@ pub(crate) async fn run(args: &ReplaceArgs, session: &mut Session<'_, '_>) -> Re
             instance: args.instance.clone(),
             interface: args.eni.clone(),
         }),
+        goal: None,
         name,
     };
-    deed.carry_out(args.yes, session).await
+    deed.carry_out(args.doing, session).await
 }

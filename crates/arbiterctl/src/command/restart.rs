@@ -3,7 +3,7 @@
 use super::deed::{Deed, before, gateway, standstill};
 use super::drain::{leaves, routes_on};
 use super::history;
-use crate::cli::{HistoryArgs, RestartArgs};
+use crate::cli::{Doing, HistoryArgs, RestartArgs};
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::session::{Session, request_id};
@@ -21,29 +21,29 @@ pub(crate) async fn run(args: &RestartArgs, session: &mut Session<'_, '_>) -> Re
     let status = before(&name, session).await?;
     let id = gateway(&status, &args.gateway)?.id.clone();
     let Some(reason) = args.reason.clone().filter(|_| !args.cancel) else {
-        return cancel(&status, id, name, args.yes, session).await;
+        return cancel(&status, id, name, args.doing, session).await;
     };
     let does = preview(&status, args, &reason)?;
-    if !args.yes {
-        session.confirm(&does)?;
-    }
     let operation =
         Operation::RestartGateway(v1::RestartGateway { gateway: id.clone(), reason, force: args.force });
+    if !args.wait {
+        let then = format!("`arbiterctl events --follow --subject {id}` shows how far it is");
+        let deed = Deed { command: COMMAND, name, does, then, operation, goal: None };
+        return deed.carry_out(args.doing, session).await;
+    }
+    if !args.doing.yes {
+        session.confirm(&does)?;
+    }
     let reply = session.operate(&name, &request_id()?, operation).await?;
-    let mut view = WrittenView {
+    let end = wait(&id, &name, reply.index, session).await?;
+    let view = WrittenView {
         answered: reply.answered.into(),
         command: COMMAND.to_owned(),
         index: Some(reply.index),
-        says: vec![format!("committed at log index {}: {does}", reply.index)],
+        reached: Some(true),
+        says: vec![format!("committed at log index {}: {does}", reply.index), end],
         ..WrittenView::default()
     };
-    if args.wait {
-        let end = wait(&id, &name, reply.index, session).await?;
-        view.reached = Some(true);
-        view.says.push(end);
-    } else {
-        view.says.push(format!("`arbiterctl events --follow --subject {id}` shows how far it is"));
-    }
     session.show(&view)?;
     Ok(Exit::Ok)
 }
@@ -52,7 +52,7 @@ async fn cancel(
     status: &StatusView,
     id: String,
     name: String,
-    yes: bool,
+    doing: Doing,
     session: &mut Session<'_, '_>,
 ) -> Result<Exit, Failure> {
     let asked = gateway(status, &id)?.restart.as_ref();
@@ -62,9 +62,10 @@ async fn cancel(
         does: format!("withdraw the restart of {id}{whose}: its routes may come home, by the ordinary rules"),
         then: "`arbiterctl routes` shows where routes are".to_owned(),
         operation: Operation::CancelRestart(v1::CancelRestart { gateway: id }),
+        goal: None,
         name,
     };
-    deed.carry_out(yes, session).await
+    deed.carry_out(doing, session).await
 }
 
 /// What will be done, in words.

@@ -89,7 +89,7 @@ impl Readable for MembersView {
 
 pub(super) fn members(page: &mut Page, members: &[MemberView]) {
     let mut table = Table::new([
-        "NODE", "ID", "ZONE", "ROLE", "WITNESS", "HEARD", "FRESH", "EC2 OK", "FOLLOWS", "ENDING",
+        "NODE", "ID", "ZONE", "ROLE", "WITNESS", "HEARD", "FRESH", "EC2 OK", "FOLLOWS", "APPLIED", "ENDING",
     ]);
     for member in members {
         let role = if member.role == "leader" { Style::Strong } else { Style::Plain };
@@ -104,6 +104,7 @@ pub(super) fn members(page: &mut Page, members: &[MemberView]) {
             fresh,
             ago(member.describe_ok_age_ms),
             or_dash(member.follows.as_ref()),
+            or_dash(member.applied.map(|index| index.to_string())),
             match member.ending {
                 Ending::None => or_dash(None::<String>),
                 Ending::Process => Span::new(Style::Warn, "its process ends"),

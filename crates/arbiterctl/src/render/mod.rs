@@ -7,6 +7,7 @@ mod failure;
 mod lists;
 mod page;
 mod policy;
+mod preview;
 mod status;
 mod table;
 mod written;

@@ -49,6 +49,11 @@ impl Readable for PolicyDiffView {
                 page.line([Span::new(Style::Warn, line)]);
             }
         }
+        if let Some(preview) = &self.preview {
+            page.blank();
+            page.field("DRY RUN", [Span::plain("nothing was changed")]);
+            super::preview::body(&mut page, preview);
+        }
         whose(&mut page, &self.answered);
         page
     }

@@ -41,6 +41,8 @@ pub struct MemberView {
     pub ending: Ending,
     /// The leader that it believes in.
     pub follows: Option<String>,
+    /// The log index up to which it had applied the log when it reported; `null` if it was never heard.
+    pub applied: Option<u64>,
 }
 
 impl From<v1::MemberStatus> for MemberView {
@@ -61,6 +63,7 @@ impl From<v1::MemberStatus> for MemberView {
             describe_ok_age_ms: wire.describe_ok_age_ms,
             ending,
             follows: some(wire.follows),
+            applied: Some(wire.applied).filter(|index| *index > 0),
         }
     }
 }

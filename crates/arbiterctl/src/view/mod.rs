@@ -10,6 +10,7 @@ mod explain;
 mod gateway;
 mod member;
 mod policy;
+mod preview;
 mod probe;
 mod route;
 mod status;
@@ -22,6 +23,7 @@ pub use explain::ExplainView;
 pub use gateway::{GatewayView, RestartView};
 pub use member::{MemberView, MembersView};
 pub use policy::{PolicyDiffView, PolicyView};
+pub use preview::{PreviewRouteView, PreviewView, StepView};
 pub use probe::{ProbeView, ProbesView};
 pub use route::{PathView, RouteView, RoutesView};
 pub use status::{

@@ -1,6 +1,6 @@
 //! The policy, and what a file would change of it.
 
-use super::{Answered, View};
+use super::{Answered, PreviewView, View};
 use crate::difference::Change;
 use arbiter_proto::v1;
 use serde::Serialize;
@@ -41,6 +41,8 @@ pub struct PolicyDiffView {
     pub changes: Vec<Change>,
     /// What should be known of the file, though it is not wrong.
     pub warnings: Vec<String>,
+    /// What the cluster would make of it; `null` unless `policy apply --dry-run` asked for that.
+    pub preview: Option<PreviewView>,
 }
 
 impl View for PolicyDiffView {

@@ -3,8 +3,8 @@
 use arbiter_proto::v1::admin_server::{Admin, AdminServer};
 use arbiter_proto::v1::{
     DoctorReply, DoctorRequest, ExplainReply, ExplainRequest, GetPolicyReply, GetPolicyRequest,
-    HandOverReply, HandOverRequest, HistoryReply, HistoryRequest, OperateReply, OperateRequest, StatusReply,
-    StatusRequest,
+    HandOverReply, HandOverRequest, HistoryReply, HistoryRequest, OperateReply, OperateRequest, PreviewReply,
+    PreviewRequest, StatusReply, StatusRequest,
 };
 use std::sync::{Arc, Mutex};
 use tokio::sync::oneshot;
@@ -34,6 +34,7 @@ pub struct Play {
     pub hand_over: Script<HandOverReply>,
     pub get_policy: Script<GetPolicyReply>,
     pub doctor: Script<DoctorReply>,
+    pub preview: Script<PreviewReply>,
 }
 
 /// What the node was asked.
@@ -46,6 +47,7 @@ pub struct Asked {
     pub hand_over: Vec<HandOverRequest>,
     pub get_policy: Vec<GetPolicyRequest>,
     pub doctor: Vec<DoctorRequest>,
+    pub preview: Vec<PreviewRequest>,
     /// How long each asker said that it would wait, in the form of gRPC's own header.
     pub patience: Vec<String>,
 }
@@ -137,6 +139,10 @@ impl Admin for Node {
 
     async fn hand_over(&self, request: Request<HandOverRequest>) -> Result<Response<HandOverReply>, Status> {
         self.say(request, |asked| &mut asked.hand_over, &self.play.hand_over).await
+    }
+
+    async fn preview(&self, request: Request<PreviewRequest>) -> Result<Response<PreviewReply>, Status> {
+        self.say(request, |asked| &mut asked.preview, &self.play.preview).await
     }
 
     async fn get_policy(

@@ -6,6 +6,7 @@
 
 mod commands;
 mod doctor;
+mod dry_run;
 mod errors;
 mod fake;
 mod golden;
@@ -18,3 +19,4 @@ mod run;
 mod scenes;
 mod terminal;
 mod views;
+mod waits;

@@ -4,7 +4,7 @@ use crate::fake::{Fake, Play, Say};
 use crate::run::{Ran, against, bare, command, ran};
 use crate::{golden, scenes};
 use arbiter_proto::v1::operate_request::Operation;
-use arbiter_proto::v1::{Event, GetPolicyReply, OperateReply};
+use arbiter_proto::v1::{Event, GetPolicyReply, OperateReply, PreviewReply, PreviewStep};
 use std::path::Path;
 use tempfile::TempDir;
 use tonic::Status;
@@ -37,6 +37,18 @@ fn fake() -> Fake {
         get_policy: vec![Say::This(GetPolicyReply { answered: scenes::linearizable(), version: 4, toml })],
         operate: vec![Say::This(applied)],
         history: vec![Say::This(history)],
+        preview: vec![Say::This(PreviewReply {
+            answered: scenes::linearizable(),
+            accepted: true,
+            follows: vec![PreviewStep {
+                subject: "private-1".into(),
+                action: "private-1: tunnel-1 → tunnel-2 (eni-2d75e606)".into(),
+                from: "tunnel-1".into(),
+                cause: "failback".into(),
+                reasons: vec!["tunnel-2 is preferred, and Up for longer than 30.0s".into()],
+            }],
+            ..PreviewReply::default()
+        })],
         ..Play::default()
     })
 }
@@ -136,7 +148,8 @@ fn a_dry_run_and_an_equal_policy_send_nothing() {
         assert_eq!(ran.code, 0, "{ran:?}");
         assert!(ran.out.contains("says what policy version 4 says"), "{ran:?}");
     }
-    fake.asked(|asked| assert!(asked.operate.is_empty()));
+    // Only what differs is worth the question.
+    fake.asked(|asked| assert!(asked.operate.is_empty() && asked.preview.len() == 2));
 }
 
 #[test]

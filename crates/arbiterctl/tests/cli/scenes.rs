@@ -102,6 +102,7 @@ fn member(id: u64) -> MemberStatus {
         describe_ok_age_ms: Some(3_200 + id),
         ending: Ending::None.into(),
         follows: "witness".into(),
+        applied: 431 - u64::from(id != 3),
     }
 }
 

@@ -45,7 +45,7 @@ pub(super) fn action_words(policy: &Policy, action: &Action) -> String {
 }
 
 /// What an action is about, by name.
-fn action_subject(action: &Action) -> String {
+pub(super) fn action_subject(action: &Action) -> String {
     match action {
         Action::SetRoute { route, .. } => route.0.clone(),
         Action::Stop { gateway, .. } | Action::Start { gateway, .. } => gateway.0.clone(),

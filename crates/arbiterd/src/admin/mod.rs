@@ -4,6 +4,7 @@ mod doctor;
 pub(crate) mod events;
 pub(crate) mod forward;
 mod operation;
+mod preview;
 pub(crate) mod status;
 
 use crate::admin::forward::Peers;
@@ -20,7 +21,7 @@ use arbiter_proto::v1::admin_server::Admin;
 use arbiter_raft::{NotConfirmed, RaftNode, Standing};
 use std::sync::Arc;
 use std::time::Duration;
-use tonic::{Request, Response, Status};
+use tonic::{Code, Request, Response, Status};
 
 /// How long a quorum may take to confirm the leadership for a read: a few round trips.
 const CONFIRM: Duration = Duration::from_millis(800);
@@ -175,6 +176,7 @@ impl AdminService {
 fn unavailable(error: AskError) -> Status {
     match error {
         AskError::Unknown(message) => Status::deadline_exceeded(message),
+        AskError::Refused(message) => Status::failed_precondition(message),
         other => Status::unavailable(other.to_string()),
     }
 }
@@ -234,7 +236,7 @@ impl Admin for AdminService {
             let passed_on = v1::ExplainRequest { asking: forwarded(request.asking), ..request.clone() };
             match self.peers.client(leader)?.explain(forward::in_time(passed_on)).await {
                 Ok(reply) => return Ok(reply),
-                Err(error) if error.code() == tonic::Code::NotFound => return Err(error),
+                Err(error) if error.code() == Code::NotFound => return Err(error),
                 Err(error) => not_asked = Some(forward::why(&error)),
             }
         }
@@ -287,6 +289,26 @@ impl Admin for AdminService {
             start_to_come: answer.start_to_come.map(|gateway| gateway.0).unwrap_or_default(),
             ..reply
         }))
+    }
+
+    async fn preview(
+        &self,
+        request: Request<v1::PreviewRequest>,
+    ) -> Result<Response<v1::PreviewReply>, Status> {
+        let request = request.into_inner();
+        let asking = v1::Asking { stale: false, ..request.asking.unwrap_or_default() };
+        if let Some(leader) = self.elsewhere(&asking) {
+            let passed_on = v1::PreviewRequest { asking: forwarded(request.asking), ..request };
+            let asked = self.peers.client(leader)?.preview(forward::in_time(passed_on)).await;
+            return asked.map_err(|error| match error.code() {
+                Code::NotFound | Code::InvalidArgument | Code::FailedPrecondition => error,
+                _ => Status::unavailable(forward::why(&error)),
+            });
+        }
+        self.must_be_backed().await?;
+        let (look, answered) = self.look(&asking, None).await?;
+        let reply = preview::reply(look, request.change).await?;
+        Ok(Response::new(v1::PreviewReply { answered: Some(answered), ..reply }))
     }
 
     async fn get_policy(
@@ -346,7 +368,7 @@ impl Admin for AdminService {
     }
 }
 
-fn node_of<'a>(policy: &'a Policy, name: &str) -> Result<&'a NodePolicy, Status> {
+pub(super) fn node_of<'a>(policy: &'a Policy, name: &str) -> Result<&'a NodePolicy, Status> {
     let known = || policy.nodes.iter().map(|node| &*node.name);
     let node = policy.nodes.iter().find(|node| node.name == name);
     node.ok_or_else(|| operation::unknown("node", name, known()))

@@ -72,7 +72,7 @@ fn report_of(look: &Look, node: NodeId) -> Option<&(Report, Option<u64>)> {
     look.reports.iter().find(|(report, _)| report.node == node)
 }
 
-fn is_fresh(look: &Look, node: NodeId) -> bool {
+pub(super) fn is_fresh(look: &Look, node: NodeId) -> bool {
     let limit_ms = look.state.policy.timing.report_stale_after_ms;
     report_of(look, node).and_then(|(_, age_ms)| *age_ms).is_some_and(|age_ms| age_ms <= limit_ms)
 }
@@ -217,6 +217,7 @@ fn member_status(look: &Look, node: &NodePolicy) -> v1::MemberStatus {
             .and_then(|(report, _)| report.leader)
             .map(|(leader, _)| policy.node_name(leader))
             .unwrap_or_default(),
+        applied: held.map_or(0, |(report, _)| report.applied.0),
     }
 }
 

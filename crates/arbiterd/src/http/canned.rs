@@ -1,7 +1,7 @@
 //! Two scenes of the reference case, as the witness sees them: all is well, and all but well.
 
 use arbiter_control::consensus::{Role, View};
-use arbiter_control::{Examined, Look, Stage, Stages, Tally};
+use arbiter_control::{Aside, Examined, Look, Stage, Stages, Tally};
 use arbiter_core::command::{Action, Applied, Cause, Command, EntryId, Mode, Outcome, Proposal, Stamp};
 use arbiter_core::doctor::Finding;
 use arbiter_core::evidence::{
@@ -142,6 +142,7 @@ fn look_at(state: ClusterState, reports: Vec<(Report, Option<u64>)>) -> Look {
         provider_problems: vec![],
         stages: vec![],
         tally: Tally::default(),
+        aside: Aside::default(),
         plan_age_ms: Some(12),
         examined: None,
         alarms: plan.alarms.clone(),

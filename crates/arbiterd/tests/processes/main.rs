@@ -17,6 +17,7 @@ mod full_disk;
 mod majority;
 mod operating;
 mod policy;
+mod preview;
 mod restart;
 mod rights;
 mod stall;

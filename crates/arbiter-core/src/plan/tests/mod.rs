@@ -5,6 +5,7 @@ mod choosing;
 mod drift;
 mod failback;
 mod operators;
+mod preview;
 mod properties;
 
 mod remediation;

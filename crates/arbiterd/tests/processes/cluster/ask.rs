@@ -72,6 +72,21 @@ impl Cluster {
         Ok(self.client(member).operate(request).await?.into_inner())
     }
 
+    /// What an operation would do.
+    pub async fn preview(&self, member: Member, operation: Operation) -> Result<v1::PreviewReply, Status> {
+        let operation = v1::OperateRequest { operation: Some(operation), ..v1::OperateRequest::default() };
+        self.preview_change(member, v1::preview_request::Change::Operate(operation)).await
+    }
+
+    pub async fn preview_change(
+        &self,
+        member: Member,
+        change: v1::preview_request::Change,
+    ) -> Result<v1::PreviewReply, Status> {
+        let request = v1::PreviewRequest { asking: reading(false), change: Some(change) };
+        Ok(self.client(member).preview(request).await?.into_inner())
+    }
+
     /// An operation that must be accepted.
     pub async fn accepted(&self, member: Member, operation: Operation) -> v1::OperateReply {
         let reply = self.operate(member, operation.clone()).await;
