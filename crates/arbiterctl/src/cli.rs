@@ -4,7 +4,7 @@ mod looking;
 mod operator;
 mod policy;
 
-pub use looking::{CompletionsArgs, EventsArgs, WatchArgs};
+pub use looking::{CompletionsArgs, EventsArgs, ManArgs, ScreenArgs, WatchArgs};
 pub use operator::{
     Doing, DrainArgs, GatewayCommand, MemberCommand, Mode, ModeArgs, PinArgs, ReadmitArgs, ReplaceArgs,
     RestartArgs, UndrainArgs, UnpinArgs,
@@ -24,6 +24,9 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// A route moves within a second; a pause is quiet within some; a handover may wait for an election. Every
 /// node that is examined takes a second or two.
 const PATIENCE_WAITING: Duration = Duration::from_secs(60);
+
+/// One look of a live screen: a node that is slower than this is left for the next one, and the screen says so.
+const PATIENCE_LIVE: Duration = Duration::from_secs(3);
 
 /// A gateway may take minutes to stop, and as many to boot.
 const PATIENCE_RESTART: Duration = Duration::from_mins(15);
@@ -106,6 +109,8 @@ pub enum Command {
     Doctor,
     /// What happened: old → new, by which rule, by whom, why. Newest last
     History(HistoryArgs),
+    /// A live screen: routes, paths, gateways, the newest moves, alarms. `q` or Ctrl-C ends it
+    Watch(ScreenArgs),
     /// What happened, one line an event; with --follow also what is to come
     Events(EventsArgs),
     /// Why a route is where it is, and not elsewhere
@@ -139,6 +144,8 @@ pub enum Command {
     Member(MemberCommand),
     /// What a shell needs to complete these commands
     Completions(CompletionsArgs),
+    /// The manual pages: arbiterctl(1), and one for each command
+    Man(ManArgs),
 }
 
 impl Command {
@@ -150,8 +157,10 @@ impl Command {
             | Self::Members
             | Self::Probes(_)
             | Self::Doctor
+            | Self::Watch(_)
             | Self::Events(_)
             | Self::Completions(_)
+            | Self::Man(_)
             | Self::History(_)
             | Self::Explain(_) => false,
             Self::Policy(command) => matches!(command, PolicyCommand::Apply(_)),
@@ -188,6 +197,7 @@ impl Command {
         match self {
             Self::Gateway(GatewayCommand::Restart(args)) if args.wait => PATIENCE_RESTART,
             Self::Doctor => PATIENCE_WAITING,
+            Self::Watch(_) => PATIENCE_LIVE,
             _ if self.waits() => PATIENCE_WAITING,
             _ => PATIENCE,
         }

@@ -19,7 +19,7 @@ pub mod render;
 mod session;
 pub mod view;
 
-pub use session::{Environment, Terminal};
+pub use session::{Environment, Size, Terminal, Tty};
 
 use cli::{Cli, Command, GatewayCommand, MemberCommand};
 use exit::Exit;
@@ -49,6 +49,7 @@ async fn dispatch(cli: &Cli, session: &mut Session<'_, '_>) -> Result<Exit, Fail
         Command::Probes(args) => command::probes::run(*args, session).await,
         Command::Doctor => command::doctor::run(session).await,
         Command::History(args) => command::history::run(args, session).await,
+        Command::Watch(args) => command::live::run(*args, session).await,
         Command::Events(args) => command::events::run(args, session).await,
         Command::Explain(args) => command::explain::run(args, session).await,
         Command::Switchover(args) => command::switchover::run(args, session).await,
@@ -63,6 +64,7 @@ async fn dispatch(cli: &Cli, session: &mut Session<'_, '_>) -> Result<Exit, Fail
         Command::Gateway(GatewayCommand::Replace(args)) => command::replace::run(args, session).await,
         Command::Gateway(GatewayCommand::Restart(args)) => command::restart::run(args, session).await,
         Command::Policy(command) => command::policy::run(command, session).await,
+        Command::Man(args) => command::man::run(args, session.terminal()),
         Command::Completions(args) => command::completions::run(args, session.terminal()),
         Command::Member(MemberCommand::Readmit(args)) => command::readmit::run(args, session).await,
     }

@@ -1,5 +1,7 @@
 //! `arbiterctl`: the terminal's side. Everything else is in the library.
 
+mod tty;
+
 use arbiterctl::cli::Cli;
 use arbiterctl::{Environment, Terminal};
 use clap::Parser;
@@ -25,7 +27,9 @@ async fn main() -> ExitCode {
     let colours = variable("NO_COLOR").is_none() && variable("TERM").is_none_or(|term| term != "dumb");
     let (stdin, mut stdout, mut stderr) = (std::io::stdin(), std::io::stdout(), std::io::stderr());
     let asks = stdin.is_terminal() && stderr.is_terminal();
+    let tty = (stdout.is_terminal() && stdin.is_terminal()).then_some(tty::Controlling);
     let mut terminal = Terminal {
+        tty: tty.as_ref().map(|tty| tty as &dyn arbiterctl::Tty),
         redraws: stdout.is_terminal(),
         colour: colours && stdout.is_terminal(),
         colour_err: colours && stderr.is_terminal(),

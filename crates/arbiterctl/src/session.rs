@@ -31,6 +31,31 @@ pub struct Environment {
     pub host: Option<String>,
 }
 
+/// How large a screen is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Size {
+    /// Characters in a line.
+    pub columns: usize,
+    /// Lines.
+    pub lines: usize,
+}
+
+/// A screen that a command can have for itself.
+pub trait Tty {
+    /// How large it is now.
+    fn size(&self) -> Size;
+
+    /// Takes the screen: what was on it comes back when it is given back. Keys come one by one from now on, and are not
+    /// shown.
+    ///
+    /// # Errors
+    /// What the terminal says.
+    fn take(&self) -> std::io::Result<tokio::sync::mpsc::Receiver<u8>>;
+
+    /// Puts everything back. May be called also where nothing was taken.
+    fn give_back(&self);
+}
+
 /// Where a command writes, and from where it is answered.
 pub struct Terminal<'a> {
     /// For what was asked for.
@@ -41,6 +66,8 @@ pub struct Terminal<'a> {
     pub answers: Option<Box<dyn BufRead + 'a>>,
     /// Whether `out` can be cleared and drawn anew.
     pub redraws: bool,
+    /// The screen behind `out`, for whom can have it alone; `None` if `out` leads elsewhere.
+    pub tty: Option<&'a dyn Tty>,
     /// Whether `out` shows colour.
     pub colour: bool,
     /// Whether `err` shows colour.
@@ -188,6 +215,11 @@ impl<'a, 't> Session<'a, 't> {
         complain(self.output, self.terminal, failure);
     }
 
+    /// How answers are to be written.
+    pub(crate) const fn output(&self) -> Output {
+        self.output
+    }
+
     /// Where this command writes.
     pub(crate) fn terminal(&mut self) -> &mut Terminal<'t> {
         self.terminal
@@ -254,7 +286,7 @@ pub(crate) fn complain(output: Output, terminal: &mut Terminal<'_>, failure: &Fa
     drop(terminal.err.write_all(text.as_bytes()));
 }
 
-fn no_json(error: serde_json::Error) -> Failure {
+pub(crate) fn no_json(error: serde_json::Error) -> Failure {
     Failure::new(Exit::Failed, format!("can't write JSON: {error}"))
 }
 

@@ -3,6 +3,7 @@
 use super::duration_ms;
 use clap::Args;
 use clap_complete::Shell;
+use std::path::PathBuf;
 use std::time::Duration;
 
 /// More often than this is no looking any more: each look is confirmed by a quorum.
@@ -14,6 +15,14 @@ pub struct WatchArgs {
     /// Look again and again until Ctrl-C, every 2s if no interval is given. Each look's time is --timeout's
     #[arg(long, value_name = "INTERVAL", num_args = 0..=1, default_missing_value = "2s", value_parser = interval)]
     pub watch: Option<Duration>,
+}
+
+/// How often the live screen is drawn.
+#[derive(Debug, Clone, Copy, Args)]
+pub struct ScreenArgs {
+    /// Draw it at least this often; what changes is drawn at once
+    #[arg(long, value_name = "INTERVAL", default_value = "2s", value_parser = interval)]
+    pub interval: Duration,
 }
 
 /// Which events, and whether to wait for more.
@@ -35,6 +44,15 @@ pub struct EventsArgs {
 pub struct CompletionsArgs {
     /// The shell. For bash: `source <(arbiterctl completions bash)`
     pub shell: Shell,
+}
+
+/// Where to.
+#[derive(Debug, Args)]
+pub struct ManArgs {
+    /// Write the pages of all commands into this folder, as in /usr/local/share/man/man1. Default: arbiterctl(1) to
+    /// standard output
+    #[arg(long, value_name = "DIR")]
+    pub dir: Option<PathBuf>,
 }
 
 fn interval(text: &str) -> Result<Duration, String> {

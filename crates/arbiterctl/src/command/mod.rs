@@ -8,6 +8,8 @@ pub(crate) mod events;
 pub(crate) mod explain;
 pub(crate) mod handover;
 pub(crate) mod history;
+pub(crate) mod live;
+pub(crate) mod man;
 pub(crate) mod members;
 pub(crate) mod mode;
 pub(crate) mod pause;

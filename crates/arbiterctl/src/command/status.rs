@@ -11,7 +11,8 @@ pub(crate) async fn run(args: WatchArgs, session: &mut Session<'_, '_>) -> Resul
     watch::look("status", args, session, exit_of).await
 }
 
-fn exit_of(view: &StatusView, session: &Session<'_, '_>) -> Exit {
+/// No quorum, degraded, or ok.
+pub(super) fn exit_of(view: &StatusView, session: &Session<'_, '_>) -> Exit {
     if view.leader.is_none() || !view.quorum.reached {
         return Exit::NoQuorum;
     }

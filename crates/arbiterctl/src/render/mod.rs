@@ -5,6 +5,7 @@ mod event;
 mod explain;
 mod failure;
 mod lists;
+mod live;
 mod page;
 mod policy;
 mod preview;
@@ -14,6 +15,7 @@ mod written;
 
 pub use event::event_line;
 pub use failure::{failure_json, failure_page};
+pub use live::live_page;
 pub use page::{Page, Style, printable};
 pub(crate) use policy::lines as change_lines;
 

@@ -5,6 +5,12 @@ use std::fmt::Write;
 /// The width of the labels at the start of lines.
 const LABEL_WIDTH: usize = 11;
 
+/// What stands where a line was cut.
+const CUT: &str = "…";
+
+/// What stands where lines were cut.
+const CUT_LINES: &str = "… there is more: make the window higher";
+
 /// How a text stands out. Without colour it is the words that tell: no meaning is in the style alone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Style {
@@ -94,6 +100,22 @@ impl Page {
         self.lines.push(Vec::new());
     }
 
+    /// How many lines it has.
+    pub(super) fn height(&self) -> usize {
+        self.lines.len()
+    }
+
+    /// What is wider or higher than a screen is cut, and a mark says so.
+    pub(super) fn cut(&mut self, columns: usize, lines: usize) {
+        if self.lines.len() > lines {
+            self.lines.truncate(lines.saturating_sub(1));
+            self.line([Span::new(Style::Faint, CUT_LINES)]);
+        }
+        for line in &mut self.lines {
+            cut_line(line, columns);
+        }
+    }
+
     /// The text, with or without colour. No line ends in spaces.
     pub fn text(&self, colour: bool) -> String {
         let mut text = String::new();
@@ -113,6 +135,25 @@ impl Page {
     }
 }
 
+/// Cuts a line to so many characters, the mark included.
+fn cut_line(line: &mut Vec<Span>, columns: usize) {
+    let shown = |line: &[Span]| line.iter().map(Span::width).sum::<usize>();
+    let trailing = line.last().map_or(0, |span| span.width() - span.text.trim_end().chars().count());
+    if shown(line) - trailing <= columns {
+        return;
+    }
+    let mut left = columns.saturating_sub(1);
+    for span in line.iter_mut() {
+        let width = span.width();
+        if width > left {
+            span.text = span.text.chars().take(left).collect();
+        }
+        left -= width.min(left);
+    }
+    line.retain(|span| !span.text.is_empty());
+    line.push(Span::new(Style::Faint, CUT));
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -123,6 +164,24 @@ mod tests {
         page.line([Span::plain("a\x1b[2Jb\nc\u{9b}d\u{7f}")]);
         let text = page.text(false);
         assert_eq!(text, "a\\u{1b}[2Jb\\nc\\u{9b}d\\u{7f}\n");
+    }
+
+    #[test]
+    fn what_is_wider_or_higher_than_the_screen_is_cut_with_a_mark() {
+        let mut page = Page::default();
+        page.line([Span::plain("12345"), Span::new(Style::Bad, "67890")]);
+        page.line([Span::plain("1234567"), Span::plain("    ")]);
+        page.line([Span::plain("12")]);
+        let cut = |columns, lines| {
+            let mut page = page.clone();
+            page.cut(columns, lines);
+            page.text(false)
+        };
+        assert_eq!(cut(10, 3), "1234567890\n1234567\n12\n");
+        assert_eq!(cut(7, 3), "123456…\n1234567\n12\n");
+        assert_eq!(cut(4, 3), "123…\n123…\n12\n");
+        assert_eq!(cut(80, 2), "1234567890\n… there is more: make the window higher\n");
+        assert_eq!(cut(1, 1), "…\n");
     }
 
     #[test]

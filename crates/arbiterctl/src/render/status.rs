@@ -4,7 +4,7 @@ use super::lists::{committed_for, home, members, observed, probes, right};
 use super::page::{Page, Span, Style};
 use super::table::Table;
 use super::{Readable, before, counted, lasting, or_dash, stale, urgency_style, verdict, whose};
-use crate::view::{AlarmView, ExaminationView, PauseView, RestartView, StagesView, StatusView};
+use crate::view::{AlarmView, ExaminationView, GatewayView, PauseView, RestartView, StagesView, StatusView};
 use arbiter_core::time::HumanMs;
 
 impl Readable for StatusView {
@@ -39,7 +39,7 @@ impl StatusView {
         page
     }
 
-    fn head(&self, page: &mut Page) {
+    pub(super) fn head(&self, page: &mut Page) {
         let (style, word) = match (self.traffic.right, self.answered.linearizable) {
             (true, true) => (Style::Good, "OK"),
             (true, false) => (Style::Warn, "UNCONFIRMED"),
@@ -125,12 +125,6 @@ impl StatusView {
         let mut table =
             Table::new(["GATEWAY", "STATE", "FOR", "ZONE", "NODE", "INSTANCE", "EC2 SAYS", "NOTE"]);
         for gateway in &self.gateways {
-            let note = match (&gateway.drained, &gateway.restart) {
-                _ if gateway.remediating => Span::new(Style::Warn, "being stopped and started"),
-                (_, Some(asked)) => Span::new(Style::Warn, restart(asked)),
-                (Some(why), None) => Span::new(Style::Warn, format!("drained: {why}")),
-                (None, None) => or_dash(None::<String>),
-            };
             table.row([
                 Span::plain(&gateway.id),
                 verdict(gateway.verdict),
@@ -139,13 +133,13 @@ impl StatusView {
                 Span::plain(&gateway.node),
                 Span::plain(&gateway.instance),
                 or_dash(gateway.state.as_ref()),
-                note,
+                note(gateway),
             ]);
         }
         table.onto(page, "the policy has no gateway");
     }
 
-    fn under_way(&self, page: &mut Page) {
+    pub(super) fn under_way(&self, page: &mut Page) {
         if self.unsettled.is_empty() && self.stages.is_empty() {
             return;
         }
@@ -158,6 +152,16 @@ impl StatusView {
         if let Some(newest) = self.stages.last() {
             page.field("LAST CALL", [Span::plain(stages(newest))]);
         }
+    }
+}
+
+/// What is being done to a gateway, or kept from it.
+pub(super) fn note(gateway: &GatewayView) -> Span {
+    match (&gateway.drained, &gateway.restart) {
+        _ if gateway.remediating => Span::new(Style::Warn, "being stopped and started"),
+        (_, Some(asked)) => Span::new(Style::Warn, restart(asked)),
+        (Some(why), None) => Span::new(Style::Warn, format!("drained: {why}")),
+        (None, None) => or_dash(None::<String>),
     }
 }
 

@@ -96,9 +96,11 @@ fn a_node_that_does_not_know_the_question_or_does_not_answer_is_named() {
 #[test]
 fn status_says_when_the_nodes_were_examined_and_what_came_of_it() {
     let mut status = scenes::healthy();
-    let mut line = |findings| {
+    let mut line = |findings: u32| {
         status.examination = Some(Examination { age_ms: 754_321, nodes: nodes(), findings });
         let fake = Fake::start(Play { status: vec![Say::This(status.clone())], ..Play::default() });
+        let json = against(&[&fake], &["status", "-o", "json"]).out;
+        golden::check(&format!("doctor/status-{findings}.json"), &json);
         let ran = against(&[&fake], &["status"]);
         ran.out.lines().find(|line| line.starts_with("EXAMINED")).unwrap().to_owned()
     };

@@ -153,8 +153,9 @@ fn while_it_waits_everybody_sees_for_what() {
     let fake = Fake::start(Play { status: vec![Say::This(waiting())], ..Play::default() });
     let ran = against(&[&fake], &["status"]);
     golden::check("restart/status.txt", &ran.transcript());
-    let json: serde_json::Value =
-        serde_json::from_str(&against(&[&fake], &["status", "-o", "json"]).out).unwrap();
+    let written = against(&[&fake], &["status", "-o", "json"]).out;
+    golden::check("restart/status.json", &written);
+    let json: serde_json::Value = serde_json::from_str(&written).unwrap();
     let restart = &json["gateways"][0]["restart"];
     assert_eq!(restart["by"], "anna@bastion");
     assert_eq!(restart["left_ms"], 598_000);

@@ -18,6 +18,7 @@ fn answered(fake: &Fake, words: &[&str], answer: &str) -> (Exit, String, String)
         err: &mut err,
         answers: Some(Box::new(answer.as_bytes())),
         redraws: true,
+        tty: None,
         colour: true,
         colour_err: true,
     };
@@ -86,6 +87,7 @@ fn a_watch_is_drawn_over_the_one_before() {
         err: &mut err,
         answers: None,
         redraws: true,
+        tty: None,
         colour: false,
         colour_err: false,
     };
