@@ -16,6 +16,8 @@ use std::process::{Child, Command, Stdio};
 const OWNER: &str = "owner.json";
 /// The folder of the lab that `up` leaves running.
 const UP: &str = "up";
+/// The folder of the last run that failed.
+const LAST_KEPT: &str = "failed.kept";
 /// The log of the lab itself.
 pub(super) const LOG: &str = "lab.log";
 
@@ -137,11 +139,12 @@ pub(super) fn sweep() -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Keeps the folder of a run that failed, under a name that `sweep` spares. Gives its new place.
+/// Keeps the folder of a run that failed, under a name that `sweep` spares: the last one's only, some megabytes. Gives
+/// its new place.
 pub(super) fn keep(folder: &Path) -> anyhow::Result<PathBuf> {
-    let kept = folder.with_extension("kept");
+    let kept = base()?.join(LAST_KEPT);
     if kept.exists() {
-        fs::remove_dir_all(&kept)?;
+        fs::remove_dir_all(&kept).with_context(|| format!("{} can't be removed", kept.display()))?;
     }
     fs::rename(folder, &kept).with_context(|| format!("{} can't be renamed", folder.display()))?;
     Ok(kept)

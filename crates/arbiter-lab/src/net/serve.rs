@@ -49,8 +49,8 @@ pub(super) async fn play(settings: Settings, run: &Run) -> anyhow::Result<ExitCo
     let folder = settings.folder.clone();
     let perform = async |lab: &Lab| Ok(scenarios::perform(lab, &run.cases, run.faults, &say).await);
     let result = live(settings, perform).await;
-    let well = matches!(&result, Ok(Some(outcome)) if outcome.ok);
-    // Nobody asked for what an interrupted play has left.
+    let well = matches!(&result, Ok(Some(outcome)) if outcome.ok || !run.faults);
+    // Nobody asked for what an interrupted play has left, or one that was meant to fail.
     if well || matches!(result, Ok(None)) {
         std::fs::remove_dir_all(&folder).with_context(|| format!("{} can't be removed", folder.display()))?;
     } else {
