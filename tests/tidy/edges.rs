@@ -44,6 +44,11 @@ const TABLE: &[Allowed] = &[
     allowed("arbiterctl", &["arbiter-core", "arbiter-proto", "arbiter-config"]),
     // `proto`, because the demo asks the nodes over the wire, as any client would.
     allowed("arbiter-lab", &["arbiter-core", "arbiter-config", "arbiter-proto"]),
+    // It measures what others have built: decisions, the log, and the programs as they are.
+    allowed(
+        "arbiter-bench",
+        &["arbiter-core", "arbiter-config", "arbiter-proto", "arbiter-raft", "arbiter-lab"],
+    ),
     allowed("arbiter-sim", &["arbiter-core", "arbiter-raft", "arbiter-control"]),
     // What the documents say is held against what the reader of the configuration says.
     Allowed { name: "arbiter-tidy", uses: &[], tests_use: &["arbiter-core", "arbiter-config"] },

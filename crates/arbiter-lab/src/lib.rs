@@ -12,4 +12,5 @@ pub mod net;
 mod programs;
 mod seeing;
 mod signals;
+pub mod targets;
 pub mod world;

@@ -114,5 +114,6 @@ impl Arbiter {
         self.note_drift(&plan, now);
         self.pursue(plan.wishes, &evidence, now);
         self.hands.planned = Some(now);
+        self.hands.stages.planned();
     }
 }

@@ -80,6 +80,11 @@ impl StageBook {
         }
     }
 
+    /// A plan was made and acted on.
+    pub const fn planned(&mut self) {
+        self.tally.planned();
+    }
+
     /// What this process has done since its start.
     pub const fn tally(&self) -> &Tally {
         &self.tally

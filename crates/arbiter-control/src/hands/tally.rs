@@ -59,6 +59,7 @@ pub struct Tally {
     /// Calls that have ended, by the stable names of what they did and of how they ended.
     calls: BTreeMap<(&'static str, &'static str), u64>,
     stages: BTreeMap<Stage, Histogram>,
+    plans: u64,
 }
 
 impl Tally {
@@ -77,6 +78,16 @@ impl Tally {
     /// How long a stage took in each failover that EC2 acknowledged.
     pub fn stage(&self, stage: Stage) -> Histogram {
         self.stages.get(&stage).cloned().unwrap_or_default()
+    }
+
+    /// How often it has planned, in office, and acted on the plan.
+    pub const fn plans(&self) -> u64 {
+        self.plans
+    }
+
+    /// Counts a plan that is acted on.
+    pub const fn planned(&mut self) {
+        self.plans = self.plans.saturating_add(1);
     }
 
     /// Counts the end of a call.

@@ -2,7 +2,7 @@
 //!
 //! Three real `arbiterd` processes, real Raft over gRPC, real probes, the real AWS SDK over HTTP. What is not real is
 //! what stands behind: the EC2 API is the lab's endpoint, and hosts, lines and tunnels are stand-ins on loopback,
-//! which fall silent as real ones do ([`lines`], [`targets`]). Nothing is taken for granted: each step ends well only
+//! which fall silent as real ones do ([`lines`], [`crate::targets`]). Nothing is taken for granted: each step ends well only
 //! if what it promises was *seen*, in the endpoint's route tables, in its call log, and in what the nodes report.
 //!
 //! ```text
@@ -30,7 +30,6 @@ mod stage;
 mod steps;
 mod summary;
 mod table;
-mod targets;
 mod times;
 mod trouble;
 pub(crate) mod watch;

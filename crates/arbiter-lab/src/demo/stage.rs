@@ -4,7 +4,7 @@ use super::cluster::{Addresses, GATEWAY_1, GATEWAY_2, GATEWAYS, Gateway, Node, c
 use super::desk::Desk;
 use super::lines::Relay;
 use super::processes::Processes;
-use super::targets::Target;
+use crate::targets::Target;
 use super::trouble::Trouble;
 use super::watch::Watch;
 use crate::endpoint::{Endpoint, EndpointHandle, EndpointSettings};

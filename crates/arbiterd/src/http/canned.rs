@@ -194,6 +194,8 @@ pub(super) fn trouble() -> Look {
     for (stage, ms) in Stage::ALL.into_iter().zip([14, 9, 0, 152]) {
         look.tally.stage_took(stage, ms);
     }
+    look.tally.planned();
+    look.tally.planned();
     look.stages.push(Stages {
         id: IntentId { epoch: Epoch(2), number: 1 },
         action,

@@ -287,6 +287,12 @@ fn acting(text: &mut Exposition, look: &Look) {
         let buckets: Vec<_> = bounds.zip(buckets).collect();
         stages.histogram(&[("stage", stage.name())], &buckets, seconds(sum_ms));
     }
+    text.family(
+        "arbiter_plans_total",
+        Kind::Counter,
+        "Plans that this process has made in office and acted on: the turns of its loop that may act.",
+    )
+    .sample(&[], number(look.tally.plans()));
     text.gauge(
         "arbiter_plan_age_seconds",
         "Leader only: how long ago it last planned and acted on its plan.",

@@ -7,7 +7,7 @@ use crate::demo::old_way::Script;
 use crate::demo::referee;
 use crate::demo::scene::points_at;
 use crate::demo::screen::Screen;
-use crate::demo::targets::Target;
+use crate::targets::Target;
 use crate::endpoint::{Endpoint, EndpointHandle, EndpointSettings};
 use crate::world::{InstanceState, ON_PREMISES, What};
 use anyhow::Context;

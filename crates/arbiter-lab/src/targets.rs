@@ -26,7 +26,7 @@ const KNOCKS_MOST: usize = 16;
 
 /// Something that answers to TCP, or is silent. It ends when this is dropped.
 #[derive(Debug)]
-pub(super) struct Target {
+pub struct Target {
     addr: SocketAddr,
     orders: mpsc::Sender<Order>,
     // Dropped with the target, which closes its listener.
