@@ -118,7 +118,12 @@ fn earlier(file: &Path) -> anyhow::Result<(bool, Machine, Sheet)> {
     let text = std::fs::read_to_string(file).with_context(|| format!("{} can't be read", file.display()))?;
     let results: Results = serde_json::from_str(&text)
         .with_context(|| format!("{} is not what a run printed with --json", file.display()))?;
-    anyhow::ensure!(results.format == FORMAT, "{} has format {}, not {FORMAT}", file.display(), results.format);
+    anyhow::ensure!(
+        results.format == FORMAT,
+        "{} has format {}, not {FORMAT}",
+        file.display(),
+        results.format
+    );
     let mut sheet = Sheet::default();
     for row in results.figures {
         let figure = figures::find(&row.id).with_context(|| format!("`{}` is no figure any more", row.id))?;

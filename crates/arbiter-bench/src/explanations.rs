@@ -37,9 +37,13 @@ fn read(text: &str) -> anyhow::Result<Vec<Explanation>> {
     for (at, Explanation { figure, up_to, why }) in all.iter().enumerate() {
         let wrong = |what: String| anyhow::anyhow!("explanations.toml: `{figure}` {what}");
         let known = figures::find(figure).ok_or_else(|| wrong("is no figure".to_owned()))?;
-        let bound = known.bound.ok_or_else(|| wrong("has no bound, so there is nothing to explain".to_owned()))?;
+        let bound =
+            known.bound.ok_or_else(|| wrong("has no bound, so there is nothing to explain".to_owned()))?;
         if !(up_to.is_finite() && *up_to > bound.at_most) {
-            return Err(wrong(format!("may be {} anyway; `up_to` must be more, and a number", bound.at_most)));
+            return Err(wrong(format!(
+                "may be {} anyway; `up_to` must be more, and a number",
+                bound.at_most
+            )));
         }
         if why.trim().chars().count() < REASON_LEAST {
             return Err(wrong("has no reason that says anything".to_owned()));

@@ -46,7 +46,13 @@ const fn published(id: &'static str, unit: Unit, what: &'static str) -> Figure {
     Figure { id, what, unit, bound: None }
 }
 
-const fn bounded(id: &'static str, unit: Unit, at_most: f64, what: &'static str, why: &'static str) -> Figure {
+const fn bounded(
+    id: &'static str,
+    unit: Unit,
+    at_most: f64,
+    what: &'static str,
+    why: &'static str,
+) -> Figure {
     Figure { id, what, unit, bound: Some(Bound { at_most, why }) }
 }
 
@@ -140,8 +146,20 @@ pub(crate) const FIGURES: &[Figure] = &[
         "the time in which all have moved, by the time that EC2's own pace needs for them",
         "nothing but EC2's pace shall hold the calls back",
     ),
-    bounded("size.arbiterd", Unit::Mib, 32.0, "the program `arbiterd`", "a copy over a slow line takes seconds"),
-    bounded("size.arbiterctl", Unit::Mib, 8.0, "the program `arbiterctl`", "a copy over a slow line takes seconds"),
+    bounded(
+        "size.arbiterd",
+        Unit::Mib,
+        32.0,
+        "the program `arbiterd`",
+        "a copy over a slow line takes seconds",
+    ),
+    bounded(
+        "size.arbiterctl",
+        Unit::Mib,
+        8.0,
+        "the program `arbiterctl`",
+        "a copy over a slow line takes seconds",
+    ),
     published("default.down", Unit::Ms, "defaults: from sending the first lost probe to Down"),
     published("default.planned", Unit::Ms, "… to the leader's plan and proposal"),
     published("default.committed", Unit::Ms, "… to the commit"),
@@ -196,7 +214,10 @@ mod tests {
         let ids: BTreeSet<_> = FIGURES.iter().map(|figure| figure.id).collect();
         assert_eq!(ids.len(), FIGURES.len());
         for Figure { id, what, bound, .. } in FIGURES {
-            assert!(id.split_once('.').is_some_and(|(group, name)| !group.is_empty() && !name.is_empty()), "{id}");
+            assert!(
+                id.split_once('.').is_some_and(|(group, name)| !group.is_empty() && !name.is_empty()),
+                "{id}"
+            );
             assert!(!what.is_empty(), "{id}");
             if let Some(Bound { at_most, why }) = bound {
                 assert!(*at_most > 0.0 && !why.is_empty(), "{id}");

@@ -94,7 +94,11 @@ mod tests {
         assert_eq!(judge(20.1, &[]), (Verdict::Missed, false));
         assert_eq!(judge(20.1, &explained(25.0)), (Verdict::Explained, true));
         assert_eq!(judge(25.0, &explained(25.0)), (Verdict::Explained, true));
-        assert_eq!(judge(25.1, &explained(25.0)), (Verdict::Missed, false), "it explains up to 25, not everything");
+        assert_eq!(
+            judge(25.1, &explained(25.0)),
+            (Verdict::Missed, false),
+            "it explains up to 25, not everything"
+        );
         assert_eq!(judge(19.0, &explained(25.0)), (Verdict::Within, true));
         let others = vec![Explanation { figure: "rest.cpu".into(), up_to: 99.0, why: "sled".into() }];
         assert_eq!(judge(20.1, &others), (Verdict::Missed, false), "it explains its own figure alone");
@@ -106,7 +110,11 @@ mod tests {
         let rows = |tightened: &Tightened| rows(&sheet, &explained(95.0), true, tightened).unwrap();
         assert_eq!(verdict(&rows(&Tightened::new())), Verdict::NotJudged);
         let tightened = Tightened::from([("rest.memory".to_owned(), 80.0)]);
-        assert_eq!(verdict(&rows(&tightened)), Verdict::Missed, "no explanation covers a bound given on purpose");
+        assert_eq!(
+            verdict(&rows(&tightened)),
+            Verdict::Missed,
+            "no explanation covers a bound given on purpose"
+        );
     }
 
     #[test]

@@ -100,7 +100,8 @@ impl Case {
             );
             let (tunnel, host) = (self.tunnels[number - 1], self.hosts[number - 1]);
             let subject = format!("path = \"tunnel-{number}\"");
-            text += &self.probe(&format!("tunnel-{number}"), &subject, tunnel, loopback(1, number), "required");
+            text +=
+                &self.probe(&format!("tunnel-{number}"), &subject, tunnel, loopback(1, number), "required");
             let subject = format!("gateway = \"{node}\"");
             text += &self.probe(node, &subject, host, loopback(2, number), "required");
         }
@@ -184,7 +185,9 @@ fn network() -> (u8, u8) {
 /// What may be watched here: ICMP where it may be sent, as in the reference case; if not, a listener by TCP.
 pub(crate) fn icmp_is_allowed() -> bool {
     use socket2::{Domain, Protocol, Socket, Type};
-    [Type::DGRAM, Type::RAW].into_iter().any(|kind| Socket::new(Domain::IPV4, kind, Some(Protocol::ICMPV4)).is_ok())
+    [Type::DGRAM, Type::RAW]
+        .into_iter()
+        .any(|kind| Socket::new(Domain::IPV4, kind, Some(Protocol::ICMPV4)).is_ok())
 }
 
 #[cfg(test)]

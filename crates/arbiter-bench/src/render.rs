@@ -51,13 +51,7 @@ pub(crate) fn table(results: &Results) -> String {
 }
 
 fn cells(row: &Row) -> [String; 5] {
-    [
-        row.id.clone(),
-        with_unit(row.value, row),
-        bound(row),
-        row.verdict.words().to_owned(),
-        row.what.clone(),
-    ]
+    [row.id.clone(), with_unit(row.value, row), bound(row), row.verdict.words().to_owned(), row.what.clone()]
 }
 
 fn one_line(text: &str) -> String {
@@ -95,7 +89,8 @@ pub(crate) fn markdown(results: &Results) -> String {
         let own = row.id.split_once('.').map_or("", |(group, _)| group);
         if own != group {
             group = own;
-            text += &format!("\n### {}\n\n| figure | measured | bound | |\n|---|---|---|---|\n", title(group));
+            text +=
+                &format!("\n### {}\n\n| figure | measured | bound | |\n|---|---|---|---|\n", title(group));
         }
         let what = &row.what;
         text += &format!(

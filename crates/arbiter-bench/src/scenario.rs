@@ -45,7 +45,8 @@ pub(crate) fn healthy(policy: &Policy) -> Evidence {
         has_elastic_ip: true,
         auto_scaling_group: None,
     };
-    let home = |paths: &[PathId]| paths.first().and_then(|path| policy.path(path)).map(|path| path.target.clone());
+    let home =
+        |paths: &[PathId]| paths.first().and_then(|path| policy.path(path)).map(|path| path.target.clone());
     let routes = policy.routes.iter().map(|route| {
         let facts = RouteFacts {
             age_ms: FRESH_MS,

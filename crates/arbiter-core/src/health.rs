@@ -80,6 +80,8 @@ codes! {
         "`arbiterctl probes` shows which probe, from where, since when";
     GatewayDown = "gateway-down", Warning, "a gateway is Down",
         "it is stopped and started by itself unless the policy or a guard forbids it: `arbiterctl history`";
+    ObserversDisagree = "observers-disagree", Info, "a gateway is up, but a node can't reach it",
+        "mend the line between the two: security groups, network ACLs, routes; nothing is moved or stopped for it";
     AwayFromHome = "away-from-home", Info, "a route is not on its first path",
         "it comes home by itself; `arbiterctl explain ROUTE` says when, or what it waits for";
     Frozen = "frozen", Critical, "a route has moved too often and is frozen",
@@ -104,6 +106,8 @@ codes! {
         "read its words in `arbiterctl history`; permissions and ids are the usual cause";
     Remediating = "remediating", Info, "a gateway is being stopped and started",
         "`arbiterctl history` shows how far it is";
+    RemediationDue = "remediation-due", Info, "a dead gateway is stopped and started soon",
+        "nothing, if it shall be; `arbiterctl pause` prevents it";
     RemediationHeld = "remediation-held", Warning, "a dead gateway is not stopped and started",
         "the reason is given; `arbiterctl gateway replace` if its instance is gone";
     RestartWaits = "restart-waits", Info, "a gateway waits for its restart by hand",

@@ -110,7 +110,10 @@ fn poll(policy: &Policy, evidence: &Evidence, gateway: &Gateway) -> Poll {
         let age = HumanMs(facts.age_ms.unwrap_or(0));
         poll.reasons.push(format!("{name} says {says} for {} (report {age} old)", HumanMs(for_ms)));
         match says {
-            Verdict::Down => poll.down_for_ms.push(for_ms),
+            Verdict::Down => {
+                poll.down_for_ms.push(for_ms);
+                poll.dissent.push(format!("{name} says {says} for {}", HumanMs(for_ms)));
+            }
             Verdict::Up => poll.up_for_ms.push(for_ms.saturating_add(facts.age_ms.unwrap_or(0))),
             Verdict::Unknown => {}
         }
@@ -127,6 +130,8 @@ struct Poll {
     up_for_ms: Vec<u64>,
     /// How long each that says down has said so, longest first.
     down_for_ms: Vec<u64>,
+    /// The same, in words.
+    dissent: Vec<String>,
     reasons: Vec<String>,
 }
 
@@ -195,6 +200,11 @@ pub fn gateway(policy: &Policy, evidence: &Evidence, gateway: &Gateway) -> Judge
         }
     }
     Judgement::new(Verdict::Unknown, silent_ms, reasons)
+}
+
+/// The voters that freshly say `Down` of a gateway, in words. While the gateway is not, the line to it is at fault.
+pub fn dissent(policy: &Policy, evidence: &Evidence, gateway: &Gateway) -> Vec<String> {
+    poll(policy, evidence, gateway).dissent
 }
 
 /// Whether a gateway can be seen, whatever it announced: by its own fresh report, or by a strict majority of the

@@ -49,6 +49,8 @@ async fn a_demo_that_is_killed_takes_its_nodes_with_it() {
     let stand_in = folder.path().join("arbiterd");
     std::fs::write(&stand_in, STAND_IN).unwrap();
     std::fs::set_permissions(&stand_in, PermissionsExt::from_mode(0o755)).unwrap();
+    // Nobody asks it anything before there is a cluster, which these never form.
+    std::fs::write(folder.path().join("arbiterctl"), "").unwrap();
     let mut command = Command::new(env!("CARGO_BIN_EXE_arbiter-lab"));
     command.args(["demo", "--bin-dir"]).arg(folder.path()).env("TMPDIR", folder.path());
     command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).kill_on_drop(true);

@@ -121,7 +121,11 @@ impl Bench {
             let (_, applied) = nodes.leader().propose(entry(command), TIMEOUT).await?;
             all_accepted(&applied)
         };
-        futures::stream::iter(adoptions).map(propose).buffer_unordered(AT_ONCE).try_collect::<Vec<()>>().await?;
+        futures::stream::iter(adoptions)
+            .map(propose)
+            .buffer_unordered(AT_ONCE)
+            .try_collect::<Vec<()>>()
+            .await?;
         let bare = File::create(run.scratch.join("bare")).context("a file can't be made")?;
         let store = Disk::start(Arc::new(SledStore::open(&run.scratch.join("store"))?))?;
         Ok(Self { nodes, hand, bare, store, stored: 0, echo: Echo::start().await? })
@@ -158,7 +162,8 @@ impl Bench {
             }
         }
         let wishes = plan_of(&state, &evidence).wishes;
-        let due = wishes.get(..count).with_context(|| format!("only {} routes are left to move", wishes.len()))?;
+        let due =
+            wishes.get(..count).with_context(|| format!("only {} routes are left to move", wishes.len()))?;
         let command = self.hand.batch(&state, &evidence, due);
         Ok((state, command))
     }

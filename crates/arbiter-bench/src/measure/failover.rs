@@ -127,7 +127,10 @@ async fn stages(cluster: &mut Cluster, call: &CallRecord, profile: &Profile) -> 
     let leader = cluster.status(LEADER).await?;
     let own = leader.stages.iter().find(|stages| stages.intent == intent);
     let own = own.with_context(|| format!("the leader does not know its intent {intent}"))?;
-    anyhow::ensure!(own.cause == "failover" && own.outcome == "done", "not a failover that was done: {own:?}");
+    anyhow::ensure!(
+        own.cause == "failover" && own.outcome == "done",
+        "not a failover that was done: {own:?}"
+    );
     let (Some(committed), Some(called), Some(done)) = (own.committed_ms, own.called_ms, own.done_ms) else {
         anyhow::bail!("a failover without stages: {own:?}");
     };

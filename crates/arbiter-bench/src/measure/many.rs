@@ -71,7 +71,11 @@ async fn moving(cluster: &Cluster, tunnel: &Target, routes: usize, sheet: &mut S
         if moved(&calls).len() == routes {
             break calls;
         }
-        anyhow::ensure!(Instant::now() < deadline, "{} of {routes} routes moved in time", moved(&calls).len());
+        anyhow::ensure!(
+            Instant::now() < deadline,
+            "{} of {routes} routes moved in time",
+            moved(&calls).len()
+        );
         sleep(Duration::from_millis(200)).await;
     };
     let elapsed = start.elapsed().as_secs_f64();

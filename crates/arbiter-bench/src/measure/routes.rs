@@ -50,7 +50,11 @@ pub(crate) fn measure(run: &Run, sheet: &mut Sheet) -> anyhow::Result<()> {
     sheet.put("routes.check", best(&list(&many, |costs| costs.check_ms)), &how);
     let growth = best(&sums) / best(&list(&few, both));
     sheet.put("routes.growth", growth, format!("{MANY} routes against {FEW}; {how}"));
-    sheet.put("routes.apply", best(&list(&many, |costs| costs.apply_ms)), format!("a batch of {BATCH}; {how}"));
+    sheet.put(
+        "routes.apply",
+        best(&list(&many, |costs| costs.apply_ms)),
+        format!("a batch of {BATCH}; {how}"),
+    );
     sheet.put("routes.copy", best(&list(&many, |costs| costs.copy_ms)), &how);
     Ok(())
 }
@@ -77,7 +81,12 @@ fn costs(routes: usize, samples: usize) -> anyhow::Result<Costs> {
         all_accepted(&applied)?;
         applies.push(took);
     }
-    Ok(Costs { plan_ms: median(plans), check_ms: median(checks), apply_ms: median(applies), copy_ms: median(copies) })
+    Ok(Costs {
+        plan_ms: median(plans),
+        check_ms: median(checks),
+        apply_ms: median(applies),
+        copy_ms: median(copies),
+    })
 }
 
 fn timed<T>(work: impl FnOnce() -> T) -> (f64, T) {
@@ -123,7 +132,8 @@ fn lived(policy: &Policy) -> anyhow::Result<(Arc<ClusterState>, Hand)> {
         let at = after(state);
         all_accepted(&state.apply(at, &entry(command)))
     };
-    let members = policy.nodes.iter().map(|node| (node.id, Incarnation(node.id.0))).collect::<Vec<(NodeId, _)>>();
+    let members =
+        policy.nodes.iter().map(|node| (node.id, Incarnation(node.id.0))).collect::<Vec<(NodeId, _)>>();
     let cluster_id = ClusterId::from("bench");
     let (policy_copy, mode) = (Box::new(policy.clone()), Mode::Act);
     apply(&mut state, Command::Form { cluster_id, policy: policy_copy, members, mode })?;

@@ -127,7 +127,7 @@ async fn a_dead_router_on_premises_is_a_tunnel_that_is_down_and_no_gateway_is_st
     let down = alarms.iter().find(|alarm| alarm.code == Code::PathDown).expect("the path is called Down");
     assert_eq!(down.subject, "tunnel-1");
     assert!(down.detail.contains("tunnel-1") && down.detail.contains("strongswan-1"), "{down:?}");
-    let about_gateways = [Code::GatewayDown, Code::Remediating, Code::RemediationHeld];
+    let about_gateways = [Code::GatewayDown, Code::Remediating, Code::RemediationDue, Code::RemediationHeld];
     assert!(!alarms.iter().any(|alarm| about_gateways.contains(&alarm.code)), "{alarms:?}");
     world.tunnel(ONE, Verdict::Up);
     world.until("private-1 comes home", 60_000, |w| w.target("private-1") == "eni-1").await;

@@ -166,6 +166,16 @@ fn standing_alarms(situation: &Situation<'_>, policy: &Policy, plan: &mut Plan) 
         }
     }
     for gateway in &policy.gateways {
+        let Some(judgement) = plan.gateways.get(&gateway.id).filter(|it| it.verdict == Verdict::Up) else {
+            continue;
+        };
+        let mut words = verdict::dissent(policy, situation.evidence, gateway);
+        if !words.is_empty() {
+            words.extend(judgement.reasons.iter().cloned());
+            plan.alarms.push(Alarm::new(Code::ObserversDisagree, &gateway.id, words.join("; ")));
+        }
+    }
+    for gateway in &policy.gateways {
         let Some(facts) = verdict::fresh_instance(policy, situation.evidence, gateway) else { continue };
         if facts.source_dest_check {
             plan.alarms.push(Alarm::new(Code::SourceDestCheck, &gateway.id, gateway.interface.clone()));

@@ -68,14 +68,14 @@ fn begin(situation: &Situation<'_>, gateway: &Gateway, facts: &InstanceFacts, pl
     };
     let limits = &situation.state.policy.remediation;
     let after_ms = if facts.impaired { limits.remediate_after_ms / 2 } else { limits.remediate_after_ms };
-    let held = |why: String| Alarm::new(Code::RemediationHeld, &gateway.id, why);
     if let Some(why) = hindrance(situation, gateway, facts, plan) {
-        plan.alarms.push(held(why));
+        plan.alarms.push(Alarm::new(Code::RemediationHeld, &gateway.id, why));
         return;
     }
     if judgement.for_ms < after_ms {
         let (since, after) = (HumanMs(judgement.for_ms), HumanMs(after_ms));
-        plan.alarms.push(held(format!("Down for {since}; it is stopped and started after {after}")));
+        let why = format!("Down for {since}; it is stopped and started after {after}");
+        plan.alarms.push(Alarm::new(Code::RemediationDue, &gateway.id, why));
         return;
     }
     if busy(situation, gateway) {

@@ -68,11 +68,7 @@ impl Processes {
         if let Some(filter) = std::env::var_os("RUST_LOG") {
             command.env("RUST_LOG", filter);
         }
-        command
-            .stdin(Stdio::null())
-            .stdout(log.try_clone()?)
-            .stderr(log)
-            .kill_on_drop(true);
+        command.stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log).kill_on_drop(true);
         let child = self.starter.spawn(command);
         let child = child.with_context(|| format!("{} can't be started", self.program.display()))?;
         running.insert(node, child);

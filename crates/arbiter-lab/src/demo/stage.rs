@@ -4,11 +4,11 @@ use super::cluster::{Addresses, GATEWAY_1, GATEWAY_2, GATEWAYS, Gateway, Node, c
 use super::desk::Desk;
 use super::lines::Relay;
 use super::processes::Processes;
-use crate::targets::Target;
 use super::trouble::Trouble;
 use super::watch::Watch;
 use crate::endpoint::{Endpoint, EndpointHandle, EndpointSettings};
 use crate::faults::{Effect, Fault};
+use crate::targets::Target;
 use crate::world::{Change, Destination, InstanceState, ON_PREMISES, Target as RouteTarget, What, World};
 use anyhow::Context;
 use std::collections::BTreeMap;

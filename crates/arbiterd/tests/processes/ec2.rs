@@ -21,10 +21,10 @@ const FINDINGS: [&str; 5] = [
      subject=strongswan-1 remedy=\"name the gateway's present instance and interface: `arbiterctl gateway replace`\"",
     "a node may not do what a failover or a remediation needs: on rtb-468f5222: UnauthorizedOperation: You are not \
      authorized to perform this operation. (ec2:ReplaceRoute is on the lab's deny list) code=\"not-permitted\" \
-     subject=ReplaceRoute remedy=\"allow ec2:ReplaceRoute on rtb-468f5222 to the role of this node\"",
+     subject=ReplaceRoute remedy=\"allow ec2:ReplaceRoute on rtb-468f5222 to the node's role\"",
     "a node may not do what a failover or a remediation needs: on i-08f7e6d5c4b3a2910: UnauthorizedOperation: You are not \
      authorized to perform this operation. (ec2:StopInstances is on the lab's deny list) code=\"not-permitted\" \
-     subject=StopInstances remedy=\"allow ec2:StopInstances on i-08f7e6d5c4b3a2910 to the role of this node\"",
+     subject=StopInstances remedy=\"allow ec2:StopInstances on i-08f7e6d5c4b3a2910 to the node's role\"",
 ];
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -53,10 +53,11 @@ async fn what_ec2_lacks_or_denies_is_said_at_the_start_with_its_id_and_nothing_i
     assert_eq!(errors, FINDINGS.len(), "nothing is said twice");
     // Also later, for whoever asks.
     let missing = |status: &v1::StatusReply| {
-        has_alarm(status, "route-missing", "private-2") && has_alarm(status, "provider-lacks", WITNESS.name())
+        has_alarm(status, "route-missing", "private-2")
+            && has_alarm(status, "provider-lacks", WITNESS.name())
+            && status.voters_heard == 2
     };
-    let status = cluster.until_status(ONE, "alarms of what is missing", missing).await;
-    assert_eq!(status.voters_heard, 2);
+    cluster.until_status(ONE, "alarms of what is missing, and both heard", missing).await;
     let calls = cluster.ec2.calls().since(0).calls;
     let describes = calls.iter().all(|call| call.action.starts_with("Describe") || !call.mutating);
     assert!(describes, "nothing is created, nothing is changed: {calls:?}");
@@ -88,8 +89,9 @@ async fn an_endpoint_that_is_down_is_named_and_the_nodes_go_on_and_recover() {
     );
     cluster.until_logged(ONE, &format!(" ERROR arbiterd::build: {finding}")).await;
     let unreachable = |status: &v1::StatusReply| has_alarm(status, "provider-unreachable", &status.leader);
-    let status = cluster.until_status(TWO, "no EC2", unreachable).await;
-    assert_eq!(status.voters_heard, 3, "they vote and report all the same");
+    // They vote and report all the same.
+    let all = |status: &v1::StatusReply| unreachable(status) && status.voters_heard == 3;
+    cluster.until_status(TWO, "no EC2, and all three heard", all).await;
 
     cluster.ec2 = Endpoint::start(EndpointSettings { listen, ..EndpointSettings::default() }).await.unwrap();
     cluster.until_well().await;

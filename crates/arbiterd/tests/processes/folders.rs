@@ -36,6 +36,16 @@ async fn a_data_folder_that_cannot_be_opened_is_named_with_the_systems_words() {
     assert_eq!(std::fs::read_dir(&folder).unwrap().count(), 0, "nothing was touched");
 }
 
+async fn waits_for_one_more(cluster: &mut Cluster) {
+    let because = "the cluster is not formed: 1 of the 2 nodes that it takes are here";
+    cluster
+        .until(because, async |cluster| {
+            let status = cluster.status(ONE, true).await.ok()?;
+            (status.answered?.stale_because == because).then_some(())
+        })
+        .await;
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_data_folder_serves_only_its_own_node_and_cluster() {
     bad_day("data-folder-foreign");
@@ -43,9 +53,7 @@ async fn a_data_folder_serves_only_its_own_node_and_cluster() {
     cluster.start_node(ONE);
     cluster.until_logged(ONE, "started").await;
     // Alone, it waits, and says for whom.
-    let own = cluster.until("its own status", async |cluster| cluster.status(ONE, true).await.ok()).await;
-    let because = own.answered.unwrap().stale_because;
-    assert!(because.contains("not formed") && because.contains("of the 2"), "{because}");
+    waits_for_one_more(&mut cluster).await;
     let error = cluster.operate(ONE, Operation::Resume(v1::ResumeCluster {})).await.unwrap_err();
     assert!(error.code() == tonic::Code::Unavailable && error.message().contains("not formed"), "{error}");
     let second = cluster.changed(ONE, |text| {
@@ -90,8 +98,7 @@ async fn a_data_folder_serves_only_its_own_node_and_cluster() {
             (cluster.log(ONE).matches(" started ").count() == 2).then_some(())
         })
         .await;
-    let again = cluster.until("its own status", async |cluster| cluster.status(ONE, true).await.ok()).await;
-    assert_eq!(again.answered.unwrap().stale_because, because);
+    waits_for_one_more(&mut cluster).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -100,7 +100,8 @@ async fn formed(nodes: &[(NodeId, RaftNode)]) -> anyhow::Result<usize> {
         if let Some(leader) = leader.filter(|_| nodes.iter().all(|(_, node)| member(node))) {
             return Ok(leader);
         }
-        let standings = || nodes.iter().map(|(_, node)| node.view().borrow().standing.clone()).collect::<Vec<_>>();
+        let standings =
+            || nodes.iter().map(|(_, node)| node.view().borrow().standing.clone()).collect::<Vec<_>>();
         let late = || format!("the cluster was not formed: {:?}", standings());
         (Instant::now() < deadline).then_some(()).with_context(late)?;
         sleep(Duration::from_millis(20)).await;

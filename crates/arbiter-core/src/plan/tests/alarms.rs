@@ -2,6 +2,7 @@
 
 use super::reference;
 use crate::evidence::Evidence;
+use crate::evidence::Verdict::Down;
 use crate::fixture::{Cluster, eni, policy, route};
 use crate::health::{Alarm, Code};
 use crate::plan::Plan;
@@ -48,6 +49,29 @@ fn what_keeps_a_gateway_from_forwarding_is_told() {
     let (first, second) = (eni(1).to_string(), eni(2).to_string());
     assert_eq!(raised(&plan, Code::SourceDestCheck), [("strongswan-1", first.as_str())]);
     assert_eq!(raised(&plan, Code::InterfaceDetached), [("strongswan-2", second.as_str())]);
+}
+
+#[test]
+fn a_cut_line_is_told_from_a_dead_gateway() {
+    let (cluster, healthy) = reference();
+    let well = cluster.plan(&healthy);
+    assert!(!well.alarms(Code::ObserversDisagree), "{well:#?}");
+    // Each of the two gateways sees the other dead; neither is.
+    let cut = healthy.clone().says(2, "gateway-1", Down, 5_000).says(1, "gateway-2", Down, 5_000);
+    let plan = cluster.plan(&cut);
+    assert!(plan.wishes.is_empty() && !plan.alarms(Code::GatewayDown), "{plan:#?}");
+    let told = raised(&plan, Code::ObserversDisagree);
+    assert_eq!(
+        told.iter().map(|(subject, _)| *subject).collect::<Vec<_>>(),
+        ["strongswan-1", "strongswan-2"]
+    );
+    let says = "strongswan-2 says Down for 5.0s; strongswan-1 itself reports";
+    assert!(told[0].1.starts_with(says), "{told:?}");
+    // Of a gateway that is Down that is no news, and an old word is none at all.
+    let dead = cluster.plan(&healthy.clone().dead(1, 5_000));
+    assert!(dead.alarms(Code::GatewayDown) && !dead.alarms(Code::ObserversDisagree), "{dead:#?}");
+    let old = cluster.plan(&healthy.says(2, "gateway-1", Down, 5_000).silent(2, 301));
+    assert!(!old.alarms(Code::ObserversDisagree), "{old:#?}");
 }
 
 #[test]

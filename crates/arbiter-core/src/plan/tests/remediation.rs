@@ -23,9 +23,13 @@ fn wishes_stop(cluster: &Cluster, evidence: &Evidence) -> bool {
 
 /// Neither planned nor accepted, and the alarm gives this reason.
 fn held(cluster: &mut Cluster, evidence: &Evidence, why: &str) {
+    not_yet(cluster, evidence, Code::RemediationHeld, why);
+}
+
+fn not_yet(cluster: &mut Cluster, evidence: &Evidence, code: Code, why: &str) {
     let plan = cluster.plan(evidence);
     assert!(!plan.wishes.iter().any(|wish| matches!(wish.action, Action::Stop { .. })), "{why}");
-    let told = plan.alarms.iter().filter(|alarm| alarm.code == Code::RemediationHeld);
+    let told = plan.alarms.iter().filter(|alarm| alarm.code == code);
     assert!(told.clone().any(|alarm| alarm.detail.contains(why)), "{why}: {:?}", told.collect::<Vec<_>>());
     let refused = cluster.intends(stop(1), Cause::Remediate, evidence);
     assert!(refused.is_err(), "{why}");
@@ -35,7 +39,8 @@ fn held(cluster: &mut Cluster, evidence: &Evidence, why: &str) {
 fn only_a_gateway_that_was_down_for_long_enough_is_stopped() {
     proves("remediate.after-down-long-enough");
     let (mut cluster, evidence) = dead(119_999);
-    held(&mut cluster, &evidence, "it is stopped and started after 2m00s");
+    not_yet(&mut cluster, &evidence, Code::RemediationDue, "it is stopped and started after 2m00s");
+    assert!(!cluster.plan(&evidence).alarms(Code::RemediationHeld), "nothing holds it");
     let evidence = evidence.dead(1, 120_000);
     let wish = cluster.only_wish(&evidence);
     assert_eq!((wish.action.clone(), wish.cause), (stop(1), Cause::Remediate));
@@ -84,7 +89,7 @@ fn half_the_time_is_enough_when_the_provider_calls_it_impaired() {
     proves("remediate.half-when-impaired");
     let (mut cluster, mut evidence) = dead(59_999);
     evidence.host(1).impaired = true;
-    held(&mut cluster, &evidence, "after 1m00s");
+    not_yet(&mut cluster, &evidence, Code::RemediationDue, "after 1m00s");
     let evidence = evidence.dead(1, 60_000);
     assert!(wishes_stop(&cluster, &evidence));
     assert!(cluster.intends(stop(1), Cause::Remediate, &evidence).is_ok());
