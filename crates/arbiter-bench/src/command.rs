@@ -1,4 +1,4 @@
-//! `arbiter-bench core`: measures, judges, shows.
+//! The command line: measures, judges, shows.
 
 use crate::explanations;
 use crate::figures;
@@ -7,7 +7,7 @@ use crate::machine::Machine;
 use crate::measure::{self, Run};
 use crate::results::{FORMAT, Results, Verdict};
 use crate::sheet::Sheet;
-use crate::{document, reference, render};
+use crate::{document, loss, reference, render};
 use anyhow::Context;
 use clap::{Args, Parser, Subcommand};
 use std::path::{Path, PathBuf};
@@ -27,6 +27,24 @@ enum Suite {
     /// misses its bound and crates/arbiter-bench/explanations.toml does not explain it. `scripts/bench` builds what is
     /// needed and starts it.
     Core(CoreArgs),
+    /// False alarms: how often lines that lose packets, but work, are called Down; by the defaults, by other settings, and
+    /// by three pings. In virtual time, through the real probe machine; the same every time. The exit code is 1 if the
+    /// defaults raise one where they must not.
+    Loss(LossArgs),
+}
+
+/// What the suite `loss` can be told.
+#[derive(Debug, Args)]
+struct LossArgs {
+    /// One line of JSON on standard output instead of the tables.
+    #[arg(long)]
+    json: bool,
+    /// Virtual hours for each line and setting.
+    #[arg(long, value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(u64).range(1..=1_000))]
+    hours: u64,
+    /// Put the results into this document, between its marks.
+    #[arg(long, value_name = "FILE")]
+    write: Option<PathBuf>,
 }
 
 /// What the suite `core` can be told.
@@ -61,18 +79,39 @@ fn tightened(text: &str) -> Result<(String, f64), String> {
     Ok((known.id.to_owned(), bound))
 }
 
-/// Runs the suite. The exit code is 0 only if no figure missed its bound unexplained.
+/// Runs a suite. The exit code is 0 only if nothing missed its bound unexplained.
 ///
 /// # Errors
 /// Something could not be measured, read or written.
-#[expect(clippy::print_stdout, reason = "the results are what this program is for")]
 pub async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
-    let Suite::Core(args) = cli.suite;
+    match cli.suite {
+        Suite::Core(args) => core(&args).await,
+        Suite::Loss(args) => loss(&args),
+    }
+}
+
+#[expect(clippy::print_stdout, reason = "the results are what this program is for")]
+fn loss(args: &LossArgs) -> anyhow::Result<ExitCode> {
+    let study = loss::study(args.hours);
+    if args.json {
+        println!("{}", serde_json::to_string(&study)?);
+    } else {
+        print!("{}", study.markdown());
+    }
+    eprintln!("bench: {}", study.summary());
+    if let Some(path) = &args.write {
+        document::put(path, "loss", &format!("{}\n{}.", study.markdown(), study.summary()))?;
+    }
+    Ok(if study.ok { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+#[expect(clippy::print_stdout, reason = "the results are what this program is for")]
+async fn core(args: &CoreArgs) -> anyhow::Result<ExitCode> {
     let explanations = explanations::of_the_project()?;
     let bounds: Tightened = args.bound.iter().cloned().collect();
     let (quick, machine, sheet) = match &args.from {
         Some(file) => earlier(file)?,
-        None => measured(&args).await?,
+        None => measured(args).await?,
     };
     let rows = judge::rows(&sheet, &explanations, quick, &bounds)?;
     let results = Results::new(quick, machine, rows);
@@ -148,6 +187,13 @@ mod tests {
         let file = tempfile::NamedTempFile::new().unwrap();
         std::fs::write(file.path(), serde_json::to_string(&results).unwrap()).unwrap();
         file
+    }
+
+    #[tokio::test]
+    async fn the_study_of_false_alarms_can_be_run() {
+        let cli = |arguments: &[&str]| Cli::try_parse_from([&["arbiter-bench", "loss"], arguments].concat());
+        assert_eq!(run(cli(&["--json", "--hours", "1"]).unwrap()).await.unwrap(), ExitCode::SUCCESS);
+        assert!(cli(&["--hours", "0"]).is_err());
     }
 
     async fn ends(arguments: &[&str]) -> bool {

@@ -8,12 +8,15 @@
 //!  measure ──► sheet (values) ──► judge ◄── figures (bounds), explanations
 //!                                   └──► results ──► table, JSON, docs/benchmarks.md
 //! ```
+//!
+//! The suite `loss` measures no machine: it watches made-up lines in virtual time.
 
 pub mod command;
 mod document;
 mod explanations;
 mod figures;
 mod judge;
+mod loss;
 mod machine;
 mod measure;
 mod nodes;

@@ -13,6 +13,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::{io, thread};
 use tokio::runtime;
 use tokio::sync::{Notify, oneshot, watch};
+use tokio::task::unconstrained;
 
 /// What the task that drives the probes shares with who asks for their states.
 pub(crate) struct Shared {
@@ -109,7 +110,10 @@ impl SocketProber {
                 _ = stopped => {}
             }
         };
-        (Self { shared, _stop: stop }, driving)
+        // tokio makes a task that has used up its budget believe that nothing more has come. Here answers would wait in
+        // a queue that grows faster than it is emptied, and one that waits is a loss: a host that was starved once would
+        // call everything Down for ever. The driver gives way by itself, after each round.
+        (Self { shared, _stop: stop }, unconstrained(driving))
     }
 
     /// What it has done and has to do.

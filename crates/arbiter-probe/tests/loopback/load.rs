@@ -4,6 +4,9 @@ use crate::support::{echo, icmp_permitted, prober, until};
 use arbiter_control::prober::Prober;
 use arbiter_core::evidence::Verdict;
 use arbiter_core::policy::Probe;
+use arbiter_probe::SocketProber;
+use std::sync::mpsc;
+use std::time::Duration;
 use tokio::time::Instant;
 
 const TARGETS: u64 = 1_000;
@@ -44,4 +47,38 @@ async fn a_thousand_targets_five_times_a_second_neither_drift_nor_pile_up() {
     // Each answers within a fraction of the interval; one for each target would mean that they pile up.
     assert!(most_in_flight < TARGETS as usize * 2, "{most_in_flight}");
     assert_eq!(*prober.transitions().borrow(), TARGETS, "each came Up once and stayed");
+}
+
+#[tokio::test]
+async fn a_thousand_targets_are_up_again_once_a_starved_host_has_recovered() {
+    if !icmp_permitted() {
+        return;
+    }
+    let prober = prober();
+    let probes = (0..TARGETS).map(|number| {
+        let target = format!("127.8.{}.{}", number / 250, number % 250 + 1);
+        Probe { interval_ms: INTERVAL_MS, fall: 2, timeout_min_ms: 20, ..echo(&target, &target) }
+    });
+    prober.set_probes(probes.collect());
+    let all =
+        |state| move |prober: &SocketProber| prober.snapshot().values().all(|status| status.state == state);
+    until(&prober, "all Up", || all(Verdict::Up)(&prober)).await;
+    // Others take the processor, for longer than any window: answers wait, and there are more with each turn.
+    let none_down =
+        |prober: &SocketProber| !prober.snapshot().values().any(|status| status.state == Verdict::Down);
+    let hog = |ms| {
+        let (_never, nothing) = mpsc::channel::<()>();
+        assert!(nothing.recv_timeout(Duration::from_millis(ms)).is_err());
+    };
+    for _ in 0..100 {
+        hog(60);
+        tokio::time::sleep(Duration::from_millis(1)).await;
+        if !none_down(&prober) {
+            break;
+        }
+    }
+    let (recovered, starved) = (all(Verdict::Up), prober.counters());
+    until(&prober, "all Up again", || recovered(&prober) && prober.counters().in_flight < TARGETS as usize)
+        .await;
+    eprintln!("{starved:?} when starved, {:?} now", prober.counters());
 }
