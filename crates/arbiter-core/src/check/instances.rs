@@ -6,7 +6,7 @@ use crate::command::{Cause, SlotEnding};
 use crate::evidence::{Evidence, InstanceState};
 use crate::ids::{GatewayId, InstanceId};
 use crate::policy::Gateway;
-use crate::state::{ClusterState, Slot, StopEnd};
+use crate::state::{ClusterState, Slot};
 use crate::time::LogMs;
 
 pub(super) struct Stop<'a> {
@@ -141,7 +141,7 @@ pub(super) fn check_close(
     let limits = &state.policy.remediation;
     let acked = slot.start_acked.ok_or("no start was acknowledged since its last stop");
     if ending != SlotEnding::Gone
-        && let Some((StopEnd::Unanswered, ended)) = slot.stop_end
+        && let Some(ended) = slot.unanswered
     {
         let waited_ms = state.log_now().since_ms(ended);
         require(waited_ms >= limits.force_stop_after_ms, || {

@@ -268,10 +268,7 @@ fn forsaken(situation: &Situation<'_>, slot: &Slot, gateway: &Gateway, plan: &mu
 /// How much longer the slot stays open because a stop without an answer may still land.
 fn unanswered_grace_ms(situation: &Situation<'_>, slot: &Slot) -> u64 {
     let grace_ms = situation.state.policy.remediation.force_stop_after_ms;
-    match slot.stop_end {
-        Some((StopEnd::Unanswered, ended)) => grace_ms.saturating_sub(situation.now.since_ms(ended)),
-        _ => 0,
-    }
+    slot.unanswered.map_or(0, |ended| grace_ms.saturating_sub(situation.now.since_ms(ended)))
 }
 
 /// Not started yet: what became of the stop?

@@ -23,6 +23,9 @@ pub struct Slot {
     pub stop: (IntentId, LogMs),
     /// How the newest `Stop` ended; none while it is unsettled.
     pub stop_end: Option<(StopEnd, LogMs)>,
+    /// When the last of its stops ended that was not answered: it may land yet, whatever became of a newer one.
+    #[serde(default)]
+    pub unanswered: Option<LogMs>,
     /// Stops of this slot, the forced ones not counted.
     pub attempts: u32,
     /// The newest `Start` that was accepted after every `Stop` was settled.
@@ -177,6 +180,7 @@ impl ClusterState {
             opened: now,
             stop: (id, now),
             stop_end: None,
+            unanswered: None,
             attempts: 0,
             start: None,
             start_acked: None,
@@ -226,8 +230,13 @@ impl ClusterState {
                 if let Some(record) = self.instances.get_mut(instance) {
                     record.last_stop = Some(now);
                 }
-                if let Some(slot) = self.slot.as_mut().filter(|slot| slot.stop.0 == id) {
-                    slot.stop_end = Some((end, now));
+                if let Some(slot) = self.slot.as_mut().filter(|slot| slot.instance == *instance) {
+                    if end == StopEnd::Unanswered {
+                        slot.unanswered = Some(now);
+                    }
+                    if slot.stop.0 == id {
+                        slot.stop_end = Some((end, now));
+                    }
                 }
             }
             Action::Start { instance, .. } => {

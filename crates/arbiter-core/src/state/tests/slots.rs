@@ -249,6 +249,18 @@ fn after_a_stop_without_an_answer_the_slot_stays_open_for_a_while() {
         assert_eq!(cluster.plan(&up).close, Some((gateway(1), SlotEnding::Healthy)));
         assert_eq!(cluster.closes(1, SlotEnding::Healthy, &up), Applied::Accepted);
     }
+    // A newer stop that did not happen takes nothing from the grace of the one that may land yet.
+    let mut again = cluster.clone();
+    again.ended(id, no_answer());
+    let newer = again.intends(stop(1), Cause::Remediate, &dead).unwrap();
+    again.ended(newer, Outcome::NotSent { reason: "the window was over".into() });
+    let started = again.intends(start(1), Cause::StartOwed, &up).unwrap();
+    again.ended(started, Outcome::Done);
+    again.after(grace_ms - 1);
+    assert_eq!(again.plan(&up).close, None);
+    assert!(matches!(again.closes(1, SlotEnding::Healthy, &up), Applied::Refused(_)));
+    again.after(1);
+    assert_eq!(again.closes(1, SlotEnding::Healthy, &up), Applied::Accepted);
     // Never started: after the grace it is, though it runs.
     let mut cluster = cluster;
     cluster.ended(id, no_answer());
