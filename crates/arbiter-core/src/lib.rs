@@ -16,6 +16,7 @@ pub mod health;
 pub mod ids;
 pub mod leadership;
 pub mod plan;
+pub mod planted;
 pub mod policy;
 pub mod probe;
 pub mod report;

@@ -20,6 +20,12 @@ pub use options::{LogFormat, Options};
 use anyhow::Context;
 use arbiter_config::Config;
 
+/// A node whose guards could be switched off is not compiled.
+const _: () = assert!(
+    !arbiter_core::planted::POSSIBLE,
+    "the feature `planted` of arbiter-core is for scripts/sim alone: build arbiterd without it"
+);
+
 /// Builds the node and runs it until it is told to end.
 ///
 /// # Errors

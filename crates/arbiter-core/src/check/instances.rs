@@ -5,6 +5,7 @@ use super::{require, restart};
 use crate::command::{Cause, SlotEnding};
 use crate::evidence::{Evidence, InstanceState};
 use crate::ids::{GatewayId, InstanceId};
+use crate::planted::{Bug, planted};
 use crate::policy::Gateway;
 use crate::state::{ClusterState, Slot};
 use crate::time::LogMs;
@@ -117,7 +118,8 @@ pub(super) fn check_start(
     instance: &InstanceId,
 ) -> Result<(), String> {
     if let Some(slot) = state.slot.as_ref().filter(|slot| slot.instance == *instance) {
-        return require(slot.stop_end.is_some(), || "its stop is not settled".to_owned());
+        let settled = slot.stop_end.is_some() || planted(Bug::StartBeforeStopSettled);
+        return require(settled, || "its stop is not settled".to_owned());
     }
     let gateway = state.policy.gateway(id).ok_or_else(|| format!("gateway {id} is not of the policy"))?;
     let judge = Judge { policy: &state.policy, evidence };
@@ -141,6 +143,7 @@ pub(super) fn check_close(
     let limits = &state.policy.remediation;
     let acked = slot.start_acked.ok_or("no start was acknowledged since its last stop");
     if ending != SlotEnding::Gone
+        && !planted(Bug::NoAnswerGraceIgnored)
         && let Some(ended) = slot.unanswered
     {
         let waited_ms = state.log_now().since_ms(ended);
@@ -156,9 +159,12 @@ pub(super) fn check_close(
             require(gone || forsaken, || "the provider does not say that it is gone".to_owned())
         }
         SlotEnding::Healthy => {
-            acked?;
+            if !planted(Bug::SlotClosedUnstarted) {
+                acked?;
+            }
             let Some(gateway) = gateway else { return Ok(()) };
-            require(judge.gateway_is_up(gateway), || format!("{} is not seen up", gateway.id))
+            let seen = judge.gateway_is_up(gateway) || planted(Bug::SlotClosedUnseen);
+            require(seen, || format!("{} is not seen up", gateway.id))
         }
         SlotEnding::Failed => {
             let acked = acked?;

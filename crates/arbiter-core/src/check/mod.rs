@@ -17,12 +17,16 @@ mod tests;
 
 use crate::command::{Action, Cause, Intent, SlotEnding};
 use crate::evidence::Evidence;
+use crate::planted::{Bug, planted};
 use crate::state::{ClusterState, Slot};
 use crate::time::LogMs;
 use std::collections::BTreeSet;
 
 /// Whether the evidence carries the intent; if not, which sentence does not hold.
 pub fn intent(state: &ClusterState, intent: &Intent, evidence: &Evidence, now: LogMs) -> Result<(), String> {
+    if planted(Bug::CheckSkipped) {
+        return Ok(());
+    }
     if intent.reasons.is_empty() {
         return Err("it carries no reasons".to_owned());
     }

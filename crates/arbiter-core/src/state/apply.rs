@@ -3,6 +3,7 @@
 use super::{ClusterState, Event, Member, Office, Pause};
 use crate::command::{Applied, Command, EntryId, Mode, Proposal, Refusal, Stamp};
 use crate::ids::{ClusterId, Incarnation, LogIndex, NodeId};
+use crate::planted::{Bug, planted};
 use crate::policy::Policy;
 use crate::time::UnixMs;
 use std::sync::Arc;
@@ -123,6 +124,12 @@ impl ClusterState {
         }
         let began = self.log_now();
         let epoch = Self::epoch_of(at.index);
+        if planted(Bug::DoubtsForgotten) {
+            self.unsettled.clear();
+        }
+        if planted(Bug::SlotForgotten) {
+            self.slot = None;
+        }
         self.office = Office { epoch, term: at.term, node, began, elapsed_ms: 0, last_intent: 0 };
         self.remember(at, wall_ms, Event::EpochBegan { node });
         Ok(Applied::Accepted)
@@ -130,10 +137,12 @@ impl ClusterState {
 
     /// Checks that an entry is of the leader in office, advances log time, and ends what has run out.
     fn advance(&mut self, at: EntryId, wall_ms: UnixMs, stamp: Stamp) -> Result<(), Refusal> {
-        if stamp.epoch != self.office.epoch || self.office.epoch.0 == 0 {
+        let current = stamp.epoch == self.office.epoch || planted(Bug::StaleEpochAccepted);
+        if !current || self.office.epoch.0 == 0 {
             return Err(Refusal::StaleEpoch { named: stamp.epoch, current: self.office.epoch });
         }
-        if at.term != self.office.term || at.node != self.office.node {
+        let of_the_leader = at.term == self.office.term && at.node == self.office.node;
+        if !of_the_leader && !planted(Bug::ForeignEntryAccepted) && !planted(Bug::StaleEpochAccepted) {
             return Err(Refusal::ForeignEntry);
         }
         self.office.elapsed_ms = self.office.elapsed_ms.max(stamp.elapsed_ms);

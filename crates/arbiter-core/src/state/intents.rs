@@ -12,6 +12,7 @@ use crate::command::{
 };
 use crate::evidence::Evidence;
 use crate::ids::{GatewayId, IntentId, PathId, RouteId};
+use crate::planted::{Bug, planted};
 use crate::policy::Target;
 use crate::time::{LogMs, UnixMs};
 use std::collections::VecDeque;
@@ -29,7 +30,7 @@ impl ClusterState {
         // An id is used up by its first entry, whatever becomes of that.
         let used = batch.intents.iter().map(|intent| intent.id).filter(|id| id.epoch == self.office.epoch);
         let (before, last) = (self.office.last_intent, used.map(|id| id.number).max().unwrap_or(0));
-        if batch.policy_version != self.policy_version {
+        if batch.policy_version != self.policy_version && !planted(Bug::StalePolicyAccepted) {
             self.office.last_intent = before.max(last);
             let (named, current) = (batch.policy_version, self.policy_version);
             return Err(Refusal::StalePolicy { named, current });
@@ -67,13 +68,19 @@ impl ClusterState {
     /// the whole entry before.
     fn may_accept(&self, intent: &Intent, evidence: &Evidence) -> Result<(), Refusal> {
         let now = self.log_now();
-        if intent.id.epoch != self.office.epoch || intent.id.number <= self.office.last_intent {
+        let of_this_epoch = intent.id.epoch == self.office.epoch || planted(Bug::StaleEpochAccepted);
+        if !of_this_epoch || intent.id.number <= self.office.last_intent {
             return Err(Refusal::BadIntentId(intent.id));
         }
         let resource = intent.action.resource();
         for (id, doubt) in self.unsettled_on(&resource) {
             let older = doubt.intent.id.epoch < self.office.epoch;
-            if !older || !doubt.intent.action.same_after(&intent.action) {
+            let same = doubt.intent.action.same_after(&intent.action);
+            let ignored = !older && planted(Bug::OwnDoubtIgnored)
+                || older && !same && planted(Bug::OtherAfterAccepted)
+                || planted(Bug::NewestDoubtOnly) && !self.is_newest(&intent.action, *id)
+                || ignores_instance(&doubt.intent.action, &intent.action);
+            if (!older || !same) && !ignored {
                 return Err(Refusal::Unsettled(*id));
             }
         }
@@ -87,9 +94,20 @@ impl ClusterState {
                 stop_guards(self, gateway, instance, intent.cause, now)?;
             }
             // What we stopped must run again: neither pause, budget nor cooldown stands in its way.
-            Action::Start { instance, .. } => start_guards(self, instance, now)?,
+            Action::Start { instance, .. } => {
+                if planted(Bug::StartHalted) {
+                    self.halted(now).map_or(Ok(()), Err)?;
+                }
+                start_guards(self, instance, now)?;
+            }
         }
         check::intent(self, intent, evidence, now).map_err(Refusal::Unsupported)
+    }
+
+    /// Whether this was our newest intent on the route: what a bug that is planted looks at.
+    fn is_newest(&self, action: &Action, id: IntentId) -> bool {
+        let Action::SetRoute { route, .. } = action else { return true };
+        self.assignments.get(route).and_then(|a| a.own.back()).is_none_or(|newest| newest.id == id)
     }
 
     fn route_guards(&self, route: &RouteId, path: &PathId, cause: Cause, now: LogMs) -> Result<(), Refusal> {
@@ -105,7 +123,7 @@ impl ClusterState {
                 )))
             }
             // The same path again, perhaps with another interface, is no move.
-            _ if stays => Ok(()),
+            _ if stays || planted(Bug::FreezeIgnored) => Ok(()),
             _ => self.frozen_until(route, now).map_or(Ok(()), |until| {
                 let moves = self.policy.timing.freeze_moves;
                 Err(Refusal::Frozen { moves, free_in_ms: until.since_ms(now) })
@@ -216,11 +234,15 @@ impl ClusterState {
         wall_ms: UnixMs,
         outcomes: &[(IntentId, Outcome)],
     ) -> Answer {
-        if let Some((foreign, _)) = outcomes.iter().find(|(id, _)| id.epoch != self.office.epoch) {
+        let foreign = outcomes.iter().find(|(id, _)| id.epoch != self.office.epoch);
+        if let Some((foreign, _)) = foreign.filter(|_| !planted(Bug::ForeignOutcomeAccepted)) {
             return Err(Refusal::BadIntentId(*foreign));
         }
         for (id, outcome) in outcomes {
             if let Some(doubt) = self.unsettled.remove(id) {
+                if planted(Bug::BatchEndsTogether) {
+                    self.unsettled.retain(|_, other| other.entry != doubt.entry);
+                }
                 let action = doubt.intent.action;
                 self.call_ended(*id, &action, Some(outcome));
                 self.remember(at, wall_ms, Event::Ended { id: *id, action, outcome: outcome.clone() });
@@ -327,6 +349,16 @@ impl ClusterState {
         };
         self.remember(at, wall_ms, event);
         Ok(Applied::Accepted)
+    }
+}
+
+/// Whether a bug is planted by which this doubt does not stand in the way of this action on the same instance.
+fn ignores_instance(doubt: &Action, action: &Action) -> bool {
+    match (doubt, action) {
+        (Action::Stop { .. }, Action::Stop { .. }) => planted(Bug::UnsettledStopIgnored),
+        (Action::Start { .. }, Action::Stop { .. }) => planted(Bug::UnsettledStartIgnored),
+        (Action::Stop { .. }, Action::Start { .. }) => planted(Bug::StartBeforeStopSettled),
+        _ => false,
     }
 }
 

@@ -23,6 +23,7 @@ use crate::ids::{
     ClusterId, Epoch, GatewayId, Incarnation, InstanceId, IntentId, LogIndex, NodeId, PathId, PolicyVersion,
     Resource, RouteId, Term,
 };
+use crate::planted::{Bug, planted};
 use crate::policy::{Policy, Target};
 use crate::time::{LogMs, UnixMs};
 use serde::{Deserialize, Serialize};
@@ -214,6 +215,9 @@ impl ClusterState {
         let Some(instance) = self.policy.gateway(gateway).map(|gateway| &gateway.instance) else {
             return false;
         };
+        if planted(Bug::BlockedGatewayChosen) {
+            return false;
+        }
         let slot = self.slot.as_ref().is_some_and(|slot| slot.instance == *instance);
         let stop = self.unsettled.values().any(|doubt| {
             matches!(&doubt.intent.action, crate::command::Action::Stop { instance: it, .. } if it == instance)
@@ -257,10 +261,10 @@ impl ClusterState {
 
     /// Why no new mutation may be made at all, if so. A `Start` after our `Stop` does not ask.
     pub fn halted(&self, now: LogMs) -> Option<Refusal> {
-        if self.overrides.mode == Mode::Observe {
+        if self.overrides.mode == Mode::Observe && !planted(Bug::ObservingIgnored) {
             return Some(Refusal::Observing);
         }
-        if let Some(pause) = &self.overrides.pause {
+        if let Some(pause) = self.overrides.pause.as_ref().filter(|_| !planted(Bug::PauseIgnored)) {
             return Some(Refusal::Paused(pause.reason.clone()));
         }
         let waited_ms = now.since_ms(self.formed_at);

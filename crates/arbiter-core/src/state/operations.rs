@@ -4,6 +4,7 @@ use super::restart::Asked;
 use super::{ClusterState, Event, Pause};
 use crate::command::{Applied, EntryId, Mode, Operation, Refusal};
 use crate::ids::{GatewayId, InstanceId, PathId, PolicyVersion, Resource, RouteId};
+use crate::planted::{Bug, planted};
 use crate::policy::{Policy, Severity, Target};
 use crate::time::UnixMs;
 use std::sync::Arc;
@@ -143,12 +144,14 @@ impl ClusterState {
             return Err(Refusal::Unknown { kind: "gateway".to_owned(), name: id.to_string() });
         };
         let old = Resource::Instance(gateway.instance.clone());
-        if let Some((doubt, _)) = self.unsettled_on(&old).next() {
+        let in_doubt =
+            |resource| self.unsettled_on(resource).next().filter(|_| !planted(Bug::ReplacedInDoubt));
+        if let Some((doubt, _)) = in_doubt(&old) {
             return Err(Refusal::Unsettled(*doubt));
         }
         let slot = self.slot.as_ref().filter(|slot| slot.gateway == *id);
         let stopped = slot.map(|slot| Resource::Instance(slot.instance.clone()));
-        if let Some((doubt, _)) = stopped.as_ref().and_then(|stopped| self.unsettled_on(stopped).next()) {
+        if let Some((doubt, _)) = stopped.as_ref().and_then(in_doubt) {
             return Err(Refusal::Unsettled(*doubt));
         }
         gateway.instance = instance.clone();
@@ -175,6 +178,9 @@ impl ClusterState {
         refuse_errors(policy)?;
         let old = std::mem::replace(&mut self.policy, Arc::new(policy.clone()));
         self.policy_version = version;
+        if planted(Bug::DroppedIsForgotten) {
+            self.slot.take_if(|slot| policy.gateway(&slot.gateway).is_none());
+        }
         let policy = Arc::clone(&self.policy);
         let doubted: Vec<Resource> =
             self.unsettled.values().map(|doubt| doubt.intent.action.resource()).collect();

@@ -3,6 +3,7 @@
 use super::ClusterState;
 use crate::command::{Action, Cause, Outcome, Refusal};
 use crate::ids::{GatewayId, InstanceId, IntentId};
+use crate::planted::{Bug, planted};
 use crate::time::{HumanMs, LogMs};
 use serde::{Deserialize, Serialize};
 use std::collections::VecDeque;
@@ -75,20 +76,29 @@ pub fn stop_guards(
 ) -> Result<(), Refusal> {
     let refuse = |text: String| Err(Refusal::Remediation(text));
     let in_slot = state.slot.as_ref().is_some_and(|slot| slot.instance == *instance);
-    if let Some(slot) = state.slot.as_ref().filter(|slot| slot.instance != *instance) {
+    let holds = |slot: &super::Slot| match slot.stop_end {
+        None if planted(Bug::UnsettledStopIgnored) => false,
+        _ => !planted(Bug::SlotIgnored),
+    };
+    if let Some(slot) = state.slot.as_ref().filter(|slot| slot.instance != *instance && holds(slot)) {
         return refuse(format!("the slot is taken by {}", slot.gateway));
     }
     for (id, doubt) in &state.unsettled {
         match &doubt.intent.action {
-            Action::Stop { .. } => return Err(Refusal::Unsettled(*id)),
-            Action::Start { instance: other, .. } if other == instance => {
+            Action::Stop { .. } if !planted(Bug::UnsettledStopIgnored) => {
+                return Err(Refusal::Unsettled(*id));
+            }
+            Action::Start { instance: other, .. }
+                if other == instance && !planted(Bug::UnsettledStartIgnored) =>
+            {
                 return Err(Refusal::Unsettled(*id));
             }
             _ => {}
         }
     }
     // Whoever asks for this very stop has seen that it is drained; nobody else may come in between.
-    if state.overrides.drains.contains_key(gateway) && cause != Cause::OperatorRestart {
+    let drained = state.overrides.drains.contains_key(gateway) && !planted(Bug::DrainIgnored);
+    if drained && cause != Cause::OperatorRestart {
         return refuse(format!("{gateway} is drained: an operator is at work on it"));
     }
     if cause == Cause::ForceStop {
@@ -97,17 +107,20 @@ pub fn stop_guards(
     let limits = &state.policy.remediation;
     let Some(record) = state.instances.get(instance) else { return Ok(()) };
     let recent = record.stops.iter().filter(|at| now.since_ms(**at) < limits.attempts_window_ms).count();
-    if recent >= usize::try_from(limits.attempts).unwrap_or(usize::MAX) {
+    let used_up = recent >= usize::try_from(limits.attempts).unwrap_or(usize::MAX);
+    if used_up && !planted(Bug::BudgetIgnored) {
         return refuse(format!(
             "{recent} stops within {}: the budget is used up",
             HumanMs(limits.attempts_window_ms)
         ));
     }
-    if let Some(started) = record.started.filter(|at| now.since_ms(*at) < limits.boot_grace_ms) {
+    let started = record.started.filter(|at| now.since_ms(*at) < limits.boot_grace_ms);
+    if let Some(started) = started.filter(|_| !planted(Bug::BootGraceIgnored)) {
         let left = HumanMs(limits.boot_grace_ms - now.since_ms(started));
         return refuse(format!("it was started lately and has {left} left to boot"));
     }
-    if !in_slot && let Some(closed) = record.closed.filter(|at| now.since_ms(*at) < limits.cooldown_ms) {
+    let closed = record.closed.filter(|at| now.since_ms(*at) < limits.cooldown_ms);
+    if let Some(closed) = closed.filter(|_| !in_slot && !planted(Bug::CooldownIgnored)) {
         let left = HumanMs(limits.cooldown_ms - now.since_ms(closed));
         return refuse(format!("cooldown: {left} left until it may be stopped again"));
     }
@@ -119,7 +132,7 @@ pub(super) fn start_guards(state: &ClusterState, instance: &InstanceId, now: Log
     for (id, doubt) in &state.unsettled {
         match &doubt.intent.action {
             Action::Stop { instance: other, .. } | Action::Start { instance: other, .. }
-                if other == instance =>
+                if other == instance && !planted(Bug::StartBeforeStopSettled) =>
             {
                 return Err(Refusal::Unsettled(*id));
             }
@@ -140,7 +153,8 @@ impl ClusterState {
         let owed_ms = self.policy.remediation.start_owed_for_ms;
         let slot = self.slot.as_ref().is_some_and(|slot| slot.instance == *instance);
         let lately = self.instances.get(instance).and_then(|record| record.last_stop);
-        slot || lately.is_some_and(|at| now.since_ms(at) < owed_ms)
+        let owed = lately.is_some_and(|at| now.since_ms(at) < owed_ms);
+        slot || owed && !planted(Bug::StartOwedInSlotOnly)
     }
 
     /// Whether an open slot gets no further stop: its attempts are used up, or nobody wants it stopped any more.
@@ -188,8 +202,10 @@ impl ClusterState {
         slot.stop = (id, now);
         slot.stop_end = None;
         slot.attempts = slot.attempts.saturating_add(counted);
-        slot.start = None;
-        slot.start_acked = None;
+        if !planted(Bug::OldStartCounts) {
+            slot.start = None;
+            slot.start_acked = None;
+        }
     }
 
     /// What was done to an instance that the policy has no longer counts for nothing after a while.
