@@ -51,6 +51,9 @@ struct Stages {
     acknowledged: f64,
 }
 
+/// One of them, or their sum.
+type Pick = fn(&Stages) -> f64;
+
 impl Stages {
     fn total(&self) -> f64 {
         self.down + self.planned + self.committed + self.dispatched + self.acknowledged
@@ -81,8 +84,8 @@ pub(crate) async fn measure(run: &Run, profile: Profile, sheet: &mut Sheet) -> a
 }
 
 fn fill(sheet: &mut Sheet, profile: &Profile, all: &[Stages]) -> anyhow::Result<()> {
-    let of = |stage: fn(&Stages) -> f64| median(all.iter().map(stage).collect());
-    let stages: [(&str, fn(&Stages) -> f64); 6] = [
+    let of = |stage: Pick| median(all.iter().map(stage).collect());
+    let stages: [(&str, Pick); 6] = [
         ("down", |it| it.down),
         ("planned", |it| it.planned),
         ("committed", |it| it.committed),

@@ -14,7 +14,7 @@ use arbiter_core::policy::Policy;
 use arbiter_core::state::ClusterState;
 use std::hint::black_box;
 use std::sync::Arc;
-use std::time::Instant;
+use tokio::time::Instant;
 
 /// Routes of the figures.
 pub(crate) const MANY: usize = 1_000;

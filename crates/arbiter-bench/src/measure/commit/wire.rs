@@ -2,10 +2,10 @@
 
 use crate::sheet::ms;
 use anyhow::Context;
-use std::time::Instant;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
+use tokio::time::Instant;
 
 /// A connection whose other end says one byte for each message. Messages carry their length before them.
 pub(super) struct Echo {
