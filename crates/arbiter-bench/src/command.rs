@@ -9,6 +9,7 @@ use crate::results::{FORMAT, Results, Verdict};
 use crate::sheet::Sheet;
 use crate::{document, loss, reference, render};
 use anyhow::Context;
+use arbiter_lab::programs;
 use clap::{Args, Parser, Subcommand};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -131,10 +132,7 @@ async fn core(args: &CoreArgs) -> anyhow::Result<ExitCode> {
 }
 
 async fn measured(args: &CoreArgs) -> anyhow::Result<(bool, Machine, Sheet)> {
-    let bin_dir = match &args.bin_dir {
-        Some(dir) => dir.clone(),
-        None => own_folder()?,
-    };
+    let bin_dir = programs::folder(args.bin_dir.as_deref())?;
     let scratch = tempfile::Builder::new().prefix("bench-").tempdir_in(&bin_dir);
     let scratch = scratch.with_context(|| format!("no folder can be made in {}", bin_dir.display()))?;
     let icmp = reference::icmp_is_allowed();
@@ -145,11 +143,6 @@ async fn measured(args: &CoreArgs) -> anyhow::Result<(bool, Machine, Sheet)> {
     let sheet = measure::all(&run).await?;
     machine.look_again();
     Ok((args.quick, machine, sheet))
-}
-
-fn own_folder() -> anyhow::Result<PathBuf> {
-    let own = std::env::current_exe().context("this program doesn't know where it is")?;
-    Ok(own.parent().context("this program is in no folder")?.to_owned())
 }
 
 /// What an earlier run measured; its verdicts are not taken over.

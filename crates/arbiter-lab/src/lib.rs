@@ -9,7 +9,7 @@ pub mod demo;
 pub mod endpoint;
 pub mod faults;
 pub mod net;
-mod programs;
+pub mod programs;
 mod seeing;
 mod signals;
 pub mod targets;

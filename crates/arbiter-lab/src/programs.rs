@@ -6,7 +6,10 @@ use std::path::{Path, PathBuf};
 use tokio::process::Command;
 
 /// Where `arbiterd` and `arbiterctl` are: in the folder that was named, or where this program is.
-pub(crate) fn folder(named: Option<&Path>) -> anyhow::Result<PathBuf> {
+///
+/// # Errors
+/// The system does not say where this program is.
+pub fn folder(named: Option<&Path>) -> anyhow::Result<PathBuf> {
     if let Some(folder) = named {
         return Ok(folder.to_owned());
     }

@@ -6,7 +6,7 @@
 
 use super::Run;
 use crate::nodes::Cluster;
-use crate::reference::{Case, LEADER, NEAR, Watched};
+use crate::reference::{Case, NEAR, Watched};
 use crate::sheet::{Sheet, median};
 use anyhow::Context;
 use arbiter_lab::calllog::CallRecord;
@@ -115,8 +115,6 @@ async fn one(cluster: &mut Cluster, tunnel: &Target, profile: &Profile) -> anyho
     loop {
         // The call log is in this process: to look at it disturbs no node.
         if let Some(call) = cluster.mutations_since(before)?.into_iter().find(CallRecord::is_settled) {
-            // The answer is on its way; a look at the leader shall find it taken in.
-            sleep(Duration::from_millis(100)).await;
             return stages(cluster, &call, profile).await;
         }
         anyhow::ensure!(Instant::now() < deadline, "no route was moved within {PATIENCE:?}");
@@ -127,7 +125,11 @@ async fn one(cluster: &mut Cluster, tunnel: &Target, profile: &Profile) -> anyho
 async fn stages(cluster: &mut Cluster, call: &CallRecord, profile: &Profile) -> anyhow::Result<Stages> {
     let tag = call.tag.as_ref().context("a call without a tag")?;
     let intent = format!("{}.{}", tag.epoch, tag.intent);
-    let leader = cluster.status(LEADER).await?;
+    let is_ended = |stages: &v1::MoveStages| stages.intent == intent && !stages.outcome.is_empty();
+    // The answer may be on its way still.
+    let leader = cluster
+        .until("the leader knows how its call ended", |status| status.stages.iter().any(is_ended))
+        .await?;
     let own = leader.stages.iter().find(|stages| stages.intent == intent);
     let own = own.with_context(|| format!("the leader does not know its intent {intent}"))?;
     anyhow::ensure!(
