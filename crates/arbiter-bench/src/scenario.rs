@@ -63,6 +63,7 @@ pub(crate) fn healthy(policy: &Policy) -> Evidence {
         nodes: policy.nodes.iter().map(|it| (it.id, node(it.id))).collect(),
         instances: policy.gateways.iter().map(|gateway| (gateway.id.clone(), runs.clone())).collect(),
         routes: routes.collect(),
+        followed: None,
     }
 }
 

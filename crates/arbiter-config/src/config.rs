@@ -59,6 +59,8 @@ pub struct LocalConfig {
     pub log: LogConfig,
     /// How it reaches EC2, where the standard AWS environment doesn't say.
     pub ec2: Ec2Config,
+    /// The cluster that it follows, if it follows one.
+    pub follow: Option<FollowConfig>,
 }
 
 /// Raft's times. They must be equal on all nodes: unequal election timeouts backfire.
@@ -102,6 +104,16 @@ pub enum LogFormat {
     Text,
     /// One JSON object a line.
     Json,
+}
+
+/// The cluster whose assignments are followed by the routes that name one of its routes, and where it is reached.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct FollowConfig {
+    /// Its name, as its own file has it. Another cluster is not listened to.
+    pub cluster: String,
+    /// Where its nodes are reached, each `host:port`: name all of them. All are listened to at once, and the newest
+    /// assignment counts, so that one that is reached over each tunnel is enough.
+    pub nodes: Vec<String>,
 }
 
 /// How EC2 is reached. What is not given here comes from the standard AWS environment.

@@ -18,7 +18,9 @@ mod reader;
 mod render;
 mod sections;
 
-pub use config::{Config, Ec2Config, Loaded, LocalConfig, LogConfig, LogFormat, RaftTiming, Seed};
+pub use config::{
+    Config, Ec2Config, FollowConfig, Loaded, LocalConfig, LogConfig, LogFormat, RaftTiming, Seed,
+};
 pub use duration::{NotADuration, duration_ms};
 pub use keys::{SectionKeys, accepted_keys};
 pub use problem::{ConfigProblem, LoadError, Position, Refused};

@@ -4,7 +4,7 @@ use crate::sections::{
     FORMAT_VERSION, remediation_counts, remediation_durations, timing_counts, timing_durations,
 };
 use arbiter_core::ids::NodeId;
-use arbiter_core::policy::{DriftAction, Policy, Probe, ProbeKind, ProbeRole, Subject};
+use arbiter_core::policy::{DriftAction, Policy, Probe, ProbeKind, ProbeRole, Subject, Target};
 use arbiter_core::time::ExactMs;
 use std::fmt::Display;
 
@@ -23,6 +23,10 @@ pub fn render_policy(policy: &Policy) -> String {
         page.text("name", &node.name);
         page.text("zone", &node.zone);
     }
+    if let Some(linux) = &policy.linux {
+        page.header("[linux]");
+        page.raw("metric", linux.metric);
+    }
     topology(policy, &mut page);
     for probe in &policy.probes {
         self::probe(policy, probe, &mut page);
@@ -37,24 +41,35 @@ fn topology(policy: &Policy, page: &mut Page) {
         page.text("name", gateway.id.as_str());
         page.text("node", &policy.node_name(gateway.node));
         page.text("zone", &gateway.zone);
-        page.text("instance", gateway.instance.as_str());
-        page.text("interface", &gateway.interface);
-        page.raw("remediate", gateway.remediate);
+        if policy.linux.is_none() {
+            page.text("instance", gateway.instance.as_str());
+            page.text("interface", &gateway.interface);
+            page.raw("remediate", gateway.remediate);
+        }
     }
     for path in &policy.paths {
         page.header("[[path]]");
         page.text("name", path.id.as_str());
-        match &path.gateway {
-            Some(gateway) => page.text("gateway", gateway.as_str()),
-            None => {
-                page.text("target", &path.target.to_string());
-                page.texts("observers", &names(policy, &path.observers));
-            }
+        if let Some(gateway) = &path.gateway {
+            page.text("gateway", gateway.as_str());
         }
+        match &path.target {
+            Target::NextHop { via, dev } => {
+                page.text("next_hop", &via.to_string());
+                page.some("dev", dev.as_ref());
+            }
+            other if path.gateway.is_none() => page.text("target", &other.to_string()),
+            _ => {}
+        }
+        if path.gateway.is_none() {
+            page.texts("observers", &names(policy, &path.observers));
+        }
+        page.some("follows", path.follows.as_ref());
     }
     for route in &policy.routes {
         page.header("[[route]]");
         page.text("name", route.id.as_str());
+        page.some("host", route.host.map(|host| policy.node_name(host)).as_ref());
         page.text("table", &route.table);
         page.text("destination", &route.destination);
         page.texts("paths", &route.paths.iter().map(ToString::to_string).collect::<Vec<_>>());
@@ -66,6 +81,7 @@ fn topology(policy: &Policy, page: &mut Page) {
             },
         );
         page.raw("importance", route.importance);
+        page.some("follows", route.follows.as_ref());
     }
 }
 
@@ -150,6 +166,12 @@ impl Page {
 
     fn text(&mut self, key: &str, text: &str) {
         self.raw(key, quoted(text));
+    }
+
+    fn some(&mut self, key: &str, value: Option<&impl Display>) {
+        if let Some(value) = value {
+            self.text(key, &value.to_string());
+        }
     }
 
     fn texts(&mut self, key: &str, texts: &[String]) {

@@ -13,6 +13,7 @@
 
 use crate::clock::Clock;
 use crate::consensus::{Consensus, Role, View};
+use crate::ear::Ear;
 use crate::examiner::Examiner;
 use crate::eyes::Eyes;
 use crate::hands::Hands;
@@ -25,6 +26,7 @@ use crate::stalls::{Stalls, Told};
 use crate::tasks::Event;
 use crate::transport::Transport;
 use arbiter_core::evidence::{Ending, Evidence};
+use arbiter_core::follow::{self, Heard};
 use arbiter_core::ids::{IntentId, NodeId, PolicyVersion, Resource};
 use arbiter_core::leadership::Candidacy;
 use arbiter_core::policy::{Policy, Probe};
@@ -52,6 +54,8 @@ pub struct Parts {
     pub provider: Arc<dyn Provider>,
     /// The side that probes.
     pub prober: Arc<dyn Prober>,
+    /// The side that hears the cluster that is followed.
+    pub ear: Arc<dyn Ear>,
     /// The way to the peers, for reports.
     pub transport: Arc<dyn Transport>,
     /// Who examines nodes.
@@ -162,6 +166,7 @@ impl Arbiter {
         let mut states = self.parts.consensus.state();
         let mut changes = self.parts.consensus.changes();
         let mut transitions = self.parts.prober.transitions();
+        let mut hearsay = self.parts.ear.changes();
         self.step();
         loop {
             let wait = Duration::from_millis(self.deadline.since_ms(self.now()));
@@ -177,6 +182,13 @@ impl Arbiter {
                     Ok(()) => self.report_now = true,
                     Err(watch_closed) => {
                         tracing::error!(%watch_closed, "the prober has ended: this node can't observe any more");
+                        break;
+                    }
+                },
+                alive = hearsay.changed() => match alive {
+                    Ok(()) => self.report_now = true,
+                    Err(watch_closed) => {
+                        tracing::error!(%watch_closed, "nobody listens to the followed cluster any more");
                         break;
                     }
                 },
@@ -363,6 +375,7 @@ impl Arbiter {
         self.file_differs = *policy != self.settings.file;
         let mine = |probe: &&Probe| probe.observers.contains(&self.settings.me);
         self.parts.prober.set_probes(policy.probes.iter().filter(mine).cloned().collect());
+        self.parts.ear.listen_for(follow::asked_for(&policy));
         self.eyes.retain(&policy);
         self.look_now(self.now());
         self.picture.set_stale_after(policy.timing.report_stale_after_ms);
@@ -388,7 +401,16 @@ impl Arbiter {
             nodes,
             instances: self.eyes.instance_facts(now),
             routes: self.eyes.route_facts(now),
+            followed: self.heard(now),
         }
+    }
+
+    /// What all nodes together hear of the cluster that is followed, if one is.
+    fn heard(&self, now: MonoMs) -> Option<Heard> {
+        if !self.policy().follows() {
+            return None;
+        }
+        self.picture.heard(self.state.followed_cluster(), now)
     }
 
     pub fn known_for_ms(&self, now: MonoMs) -> BTreeMap<IntentId, u64> {

@@ -1,11 +1,13 @@
 //! The control loop: what is seen comes in, one loop decides, intents go out through the log, calls follow.
 //!
 //! Everything that touches the world is behind a trait: [`consensus::Consensus`], [`provider::Provider`],
-//! [`prober::Prober`], [`transport::Transport`], [`examiner::Examiner`], [`clock::Clock`].
+//! [`prober::Prober`], [`transport::Transport`], [`ear::Ear`], [`examiner::Examiner`],
+//! [`clock::Clock`].
 
 mod arbiter;
 pub mod clock;
 pub mod consensus;
+pub mod ear;
 pub mod examiner;
 mod eyes;
 mod hands;

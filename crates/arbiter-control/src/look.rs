@@ -3,13 +3,14 @@
 use crate::arbiter::Arbiter;
 use crate::consensus::{Role, View};
 use crate::hands::{Stages, Tally};
-use crate::provider::ProviderError;
+use crate::provider::{ProviderError, ProviderErrorKind};
 use crate::rounds::Examined;
 use arbiter_core::command::{Command, EntryId, Operation, Proposal, Stamp};
 use arbiter_core::evidence::{Evidence, Verdict};
 use arbiter_core::health::{self, Alarm, Code};
 use arbiter_core::ids::{Epoch, IntentId, LogIndex, NodeId, Resource, RouteId};
 use arbiter_core::plan::{self, Plan, Preview, Situation};
+use arbiter_core::policy::Policy;
 use arbiter_core::report::Report;
 use arbiter_core::state::ClusterState;
 use arbiter_core::time::{HumanMs, LogMs, UnixMs};
@@ -135,6 +136,15 @@ impl Arbiter {
     }
 }
 
+/// The provider can't be read: EC2, or a host on premises.
+fn unreadable(policy: &Policy, error: &ProviderError, seen_by: String) -> Alarm {
+    let code = match error.kind {
+        ProviderErrorKind::Unreachable if policy.linux.is_some() => Code::HostUnread,
+        kind => kind.code(),
+    };
+    Alarm::new(code, seen_by, error.to_string())
+}
+
 /// Alarms that come from the nodes rather than from the plan.
 fn node_alarms(look: &Look, lease_ms: u64) -> Vec<Alarm> {
     let mut alarms = Vec::new();
@@ -147,10 +157,13 @@ fn node_alarms(look: &Look, lease_ms: u64) -> Vec<Alarm> {
         alarms.push(Alarm::new(Code::NoLeader, &policy.cluster, format!("as {} sees it", name(look.me))));
     }
     if let Some(error) = &look.provider_error {
-        alarms.push(Alarm::new(error.kind.code(), name(look.me), error.to_string()));
+        alarms.push(unreadable(policy, error, name(look.me)));
     }
     for problem in &look.provider_problems {
-        alarms.push(Alarm::new(Code::ProviderLacks, name(look.me), problem.to_string()));
+        alarms.push(match policy.linux.is_some() {
+            true => unreadable(policy, problem, name(look.me)),
+            false => Alarm::new(Code::ProviderLacks, name(look.me), problem.to_string()),
+        });
     }
     for (report, age_ms) in &look.reports {
         for (probe, status) in &report.probes {

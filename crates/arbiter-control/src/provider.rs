@@ -3,7 +3,7 @@
 use arbiter_core::command::{Action, Outcome};
 use arbiter_core::evidence::InstanceState;
 use arbiter_core::health::Code;
-use arbiter_core::ids::{ClusterId, GatewayId, IntentId, RouteId};
+use arbiter_core::ids::{ClusterId, GatewayId, IntentId, LogIndex, RouteId};
 use arbiter_core::policy::{Policy, Target};
 use async_trait::async_trait;
 use std::collections::BTreeMap;
@@ -105,6 +105,8 @@ pub struct Call {
     pub cluster: ClusterId,
     /// The intent, for the tag; its epoch is in it.
     pub intent: IntentId,
+    /// The log entry that holds the intent.
+    pub entry: LogIndex,
     /// What to do.
     pub action: Action,
     /// For a route: its table and destination. Empty for instances.

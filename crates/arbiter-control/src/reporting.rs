@@ -80,6 +80,7 @@ impl Arbiter {
             file_differs: self.file_differs,
             applied: self.state.applied.index,
             wall_ms: self.parts.clock.wall_ms(),
+            heard: self.parts.ear.heard(),
         }
     }
 

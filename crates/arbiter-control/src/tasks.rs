@@ -1,7 +1,7 @@
 //! What the loop has others do, and what they bring back.
 //!
 //! How many tasks there can be at once: one look, one examination, one handover, one proposal for each [`crate::hands::Turn`]
-//! (at most 32 small ones and six others), one for each batch and one call for each intent under way (at most
+//! (at most 32 small ones and seven others), one for each batch and one call for each intent under way (at most
 //! 50), and [`OPERATORS_LIMIT`] for operators.
 
 use crate::arbiter::Arbiter;
@@ -33,7 +33,7 @@ pub(crate) enum Purpose {
     Settle,
     Drift(RouteId, Option<Target>),
     Advice(Resource, (Action, Cause)),
-    /// An adoption, the end of a slot, log time, rules: the state shows whether it has taken effect.
+    /// An adoption, what is followed, the end of a slot, log time, rules: the state shows whether it has taken effect.
     House,
     Operator(oneshot::Sender<Result<Answer, AskError>>),
 }

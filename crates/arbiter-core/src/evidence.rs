@@ -3,6 +3,7 @@
 //! Everything here is an *age* at the moment that the evidence was gathered, never a clock reading, so that it
 //! means the same on every node and a month later.
 
+use crate::follow::Heard;
 use crate::ids::{GatewayId, NodeId, ProbeId, RouteId};
 use crate::policy::{Policy, Subject, Target};
 use serde::{Deserialize, Serialize};
@@ -157,6 +158,9 @@ pub struct Evidence {
     pub instances: BTreeMap<GatewayId, InstanceFacts>,
     /// What the provider says of the routes.
     pub routes: BTreeMap<RouteId, RouteFacts>,
+    /// What was heard of the cluster that this one follows.
+    #[serde(default)]
+    pub followed: Option<Heard>,
 }
 
 impl Evidence {
@@ -196,6 +200,7 @@ impl Evidence {
             nodes: nodes.collect(),
             instances: instances.map(|(id, facts)| (id.clone(), facts.clone())).collect(),
             routes: observed.map(|(id, facts)| (id.clone(), facts.clone())).collect(),
+            followed: self.followed.as_ref().map(|heard| heard.restricted_to(policy, routes)),
         }
     }
 }

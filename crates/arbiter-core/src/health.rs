@@ -102,7 +102,7 @@ codes! {
         "stop the other hand, then `arbiterctl switchover` or wait ten minutes";
     Unsettled = "unsettled", Info, "a call is under way, or nobody knows yet how it ended",
         "it settles by itself within seconds";
-    CallFailed = "call-failed", Critical, "EC2 refused our newest call for a route",
+    CallFailed = "call-failed", Critical, "our newest call for a route was refused",
         "read its words in `arbiterctl history`; permissions and ids are the usual cause";
     Remediating = "remediating", Info, "a gateway is being stopped and started",
         "`arbiterctl history` shows how far it is";
@@ -116,6 +116,14 @@ codes! {
         "turn it off: the gateway drops what it should forward";
     InterfaceDetached = "interface-detached", Critical, "a gateway's interface is not attached to its instance",
         "attach it, or change the policy";
+    FollowLost = "follow-lost", Warning, "the cluster that is followed is not heard",
+        "do the nodes reach its nodes' port? Its last assignments are kept; own probes still decide";
+    FollowUnmatched = "follow-unmatched", Warning, "a route can't follow: its cluster file and the other's don't fit",
+        "correct `follows` of the route or of its paths: `arbiterctl policy apply`";
+    RouteConflict = "route-conflict", Critical, "another's kernel route takes traffic from ours",
+        "remove it, or give ours another `metric` or `table`: `arbiterctl policy apply`";
+    HostUnread = "host-unread", Warning, "the kernel routes of a host can't be read",
+        "does arbiterd run there, and do the nodes reach its port?";
     Paused = "paused", Warning, "the cluster is paused: nothing is moved",
         "`arbiterctl resume` when you are done";
     Observing = "observing", Info, "the cluster only observes: nothing is moved",

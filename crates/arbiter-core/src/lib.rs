@@ -12,6 +12,7 @@ pub mod doctor;
 pub mod evidence;
 #[cfg(test)]
 pub(crate) mod fixture;
+pub mod follow;
 pub mod health;
 pub mod ids;
 pub mod leadership;

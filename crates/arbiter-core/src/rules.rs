@@ -64,7 +64,7 @@ pub const RULES: &[(&str, &str)] = &[
     // Choosing.
     (
         "choose.leaves-only-when-down",
-        "a route leaves its path only when that is Down, or by failback, grace, operator, drain or policy",
+        "a route leaves its path only when that is Down, or by failback, grace, operator, drain, following or policy",
     ),
     ("choose.best-up", "it goes to the best-preferred path that is Up"),
     ("choose.unknown-when-none-up", "if none is Up, it goes to one that is Unknown"),
@@ -90,6 +90,44 @@ pub const RULES: &[(&str, &str)] = &[
     ("choose.drain", "a drained gateway's routes go to another path that is Up, and it is chosen last"),
     ("choose.switchover", "a switchover holds until its path is Down or it is switched home"),
     ("choose.pin", "a pinned path is preferred above all others, also after a failure"),
+    // Following.
+    (
+        "follow.preferred",
+        "a route that follows prefers the path that stands for the followed cluster's committed one",
+    ),
+    ("follow.at-once", "it follows at once: no wait before coming home delays it"),
+    ("follow.own-probes-veto", "it follows only onto a path that is Up, and never stays on one that is Down"),
+    (
+        "follow.own-failure-comes-home",
+        "to a path that it left by its own failure, and that was not assigned anew since, it comes home as ever",
+    ),
+    ("follow.operators-first", "pins, switchovers, drains, pauses and freezes stand above following"),
+    (
+        "follow.keeps-the-last",
+        "when the followed cluster is not heard, its last assignments are kept, whoever leads",
+    ),
+    ("follow.never-older", "an assignment older than the one that is followed is ignored"),
+    ("follow.other-cluster", "another cluster is followed only after a minute's silence of the one before"),
+    // Kernel routes.
+    (
+        "kernel.committed-only",
+        "a kernel route is set from the committed assignment alone, whatever a request says",
+    ),
+    ("kernel.own-host", "only the node of its own host sets a kernel route"),
+    (
+        "kernel.never-older",
+        "an assignment older than the one that a host has set last is never set there: that is on its disk before the kernel",
+    ),
+    (
+        "kernel.others-untouched",
+        "routes of another protocol number are never changed or removed; what stands in the way is named",
+    ),
+    (
+        "kernel.put-back",
+        "a route of ours that the kernel has lost is put back, unless drift is only reported",
+    ),
+    ("kernel.halts", "paused or observing, a host sets nothing new"),
+    ("kernel.withdraw", "on request all routes of ours, and no others, are withdrawn from a host"),
     ("zones.majority-in-one-zone-warns", "validation warns when one zone holds a majority of voters"),
     ("zones.next-failure-cost", "status says what the next failure would cost"),
     ("decision.carries-reasons", "every decision carries its reasons into the log"),

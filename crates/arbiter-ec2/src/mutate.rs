@@ -99,7 +99,9 @@ impl Ec2 {
             Target::Interface(id) => Ok(request.network_interface_id(id)),
             Target::Gateway(id) => Ok(request.gateway_id(id)),
             Target::TransitGateway(id) => Ok(request.transit_gateway_id(id)),
-            Target::Other(id) => Err(format!("`{id}` is not a target that routes are moved to")),
+            other @ (Target::NextHop { .. } | Target::Other(_)) => {
+                Err(format!("`{other}` is not a target that routes are moved to"))
+            }
         }
     }
 

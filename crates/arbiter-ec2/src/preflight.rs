@@ -114,7 +114,7 @@ fn target_option(target: &Target) -> &'static str {
     match target {
         Target::Gateway(_) => "--gateway-id",
         Target::TransitGateway(_) => "--transit-gateway-id",
-        Target::Interface(_) | Target::Other(_) => "--network-interface-id",
+        Target::Interface(_) | Target::NextHop { .. } | Target::Other(_) => "--network-interface-id",
     }
 }
 

@@ -2,7 +2,9 @@
 
 use crate::v1;
 use arbiter_core::evidence::{Ending, Verdict};
-use arbiter_core::ids::{ClusterId, LogIndex, NodeId, ProbeId};
+use arbiter_core::follow::{FollowedRoute, Heard};
+use arbiter_core::ids::{ClusterId, Epoch, LogIndex, NodeId, PathId, ProbeId, RouteId};
+use arbiter_core::policy::FOLLOWING_ROUTES_MAX;
 use arbiter_core::report::{Echo, Parcel, Report, ReportedProbe};
 use arbiter_core::time::{MonoMs, UnixMs};
 
@@ -94,7 +96,39 @@ fn write_report(report: &Report) -> v1::Report {
         file_differs: report.file_differs,
         wall_ms: report.wall_ms.0,
         applied: report.applied.0,
+        heard: report.heard.as_ref().map(write_heard),
     }
+}
+
+fn write_heard(heard: &Heard) -> v1::Heard {
+    let route = |(route, followed): (&RouteId, &FollowedRoute)| v1::FollowedRoute {
+        route: route.0.clone(),
+        path: followed.path.0.clone(),
+        epoch: followed.epoch.0,
+        index: followed.index.0,
+    };
+    v1::Heard {
+        cluster_id: heard.cluster.0.clone(),
+        age_ms: heard.age_ms,
+        from: heard.from.clone(),
+        routes: heard.routes.iter().map(route).collect(),
+    }
+}
+
+fn read_heard(heard: v1::Heard) -> Result<Heard, BadParcel> {
+    if heard.routes.len() > FOLLOWING_ROUTES_MAX {
+        return Err(BadParcel::Malformed("a report follows too many routes"));
+    }
+    let route = |route: v1::FollowedRoute| {
+        let (path, epoch, index) = (PathId(route.path), Epoch(route.epoch), LogIndex(route.index));
+        (RouteId(route.route), FollowedRoute { path, epoch, index })
+    };
+    Ok(Heard {
+        cluster: ClusterId(heard.cluster_id),
+        from: heard.from,
+        age_ms: heard.age_ms,
+        routes: heard.routes.into_iter().map(route).collect(),
+    })
 }
 
 fn read_report(report: v1::Report) -> Result<Report, BadParcel> {
@@ -138,6 +172,7 @@ fn read_report(report: v1::Report) -> Result<Report, BadParcel> {
         file_differs: report.file_differs,
         applied: LogIndex(report.applied),
         wall_ms: UnixMs(report.wall_ms),
+        heard: report.heard.map(read_heard).transpose()?,
         probes: report.probes.into_iter().map(probe).collect(),
     })
 }
@@ -174,6 +209,9 @@ mod tests {
             answered_age_ms: Some(90),
             error: Some("no route to host".to_owned()),
         };
+        let followed = FollowedRoute { path: "tunnel-1".into(), epoch: Epoch(7), index: LogIndex(9) };
+        let routes = BTreeMap::from([("private-1".into(), followed)]);
+        let heard = Heard { cluster: "cloud".into(), from: "witness".to_owned(), age_ms: 20, routes };
         let report = Report {
             node: NodeId(2),
             boot: 9,
@@ -190,6 +228,7 @@ mod tests {
             file_differs: true,
             applied: LogIndex(42),
             wall_ms: UnixMs(1_700_000_000_000),
+            heard: Some(heard),
         };
         Parcel { own: report.clone(), relayed: vec![Report { node: NodeId(3), leader: None, ..report }] }
     }

@@ -2,34 +2,40 @@
 //!
 //! ```text
 //!  config ─► RaftNode ─► RaftConsensus ─┐
-//!            Ec2 ───────────────────────┤
+//!            Side: Ec2, or Linux ───────┤
 //!            SocketProber ──────────────┼─► control loop ─► Control ─┬─► ReportService
 //!            ReportSender ──────────────┤                            └─► AdminService
 //!            Examination ───────────────┤
+//!            FollowEar ─────────────────┤        RaftConsensus ─► AssignmentsService
 //!            BoottimeClock ─────────────┘        RaftNode ─► RaftPeer service
 //!                                        AdminService, Control ─► status port (HTTP)
 //! ```
 
 use crate::admin::AdminService;
 use crate::admin::forward::Peers;
+use crate::assignments::AssignmentsService;
 use crate::consensus::RaftConsensus;
 use crate::examination::Examination;
+use crate::following::FollowEar;
 use crate::http;
 use crate::joining::say_when_ready;
 use crate::policy_file::PolicyFile;
 use crate::reports::{ReportSender, ReportService};
 use crate::shutdown::{Reason, Signals};
+use crate::side::Side;
 use anyhow::Context;
 use arbiter_config::{Config, LocalConfig};
 use arbiter_control::clock::Clock;
+use arbiter_control::ear::{Deaf, Ear};
 use arbiter_control::{Control, Parts};
 use arbiter_core::evidence::Ending;
 use arbiter_core::health::Urgency;
 use arbiter_core::ids::NodeId;
 use arbiter_core::policy::Policy;
-use arbiter_ec2::Ec2;
 use arbiter_probe::{BoottimeClock, SocketProber};
 use arbiter_proto::v1::admin_server::AdminServer;
+use arbiter_proto::v1::assignments_server::AssignmentsServer;
+use arbiter_proto::v1::hand_server::HandServer;
 use arbiter_proto::v1::reports_server::ReportsServer;
 use arbiter_raft::{MemberSettings, RaftNode};
 use std::net::SocketAddr;
@@ -87,11 +93,11 @@ pub async fn build(config: Config) -> anyhow::Result<Node> {
     let address = listener.local_addr()?;
     let http = http::listen(local.http).await?;
     let clock: Arc<dyn Clock> = Arc::new(BoottimeClock);
-    let ec2 = Arc::new(connect_ec2(&local).await?);
+    let side = Arc::new(Side::open(&local, &policy).await?);
     let peers = Peers::new(&local.peers)?;
     let file = Arc::new(PolicyFile::new(policy.clone()));
     let examination =
-        Arc::new(Examination::new(local.id, Arc::clone(&ec2), peers.clone(), Arc::clone(&file)));
+        Arc::new(Examination::new(local.id, Arc::clone(&side), peers.clone(), Arc::clone(&file)));
     tokio::spawn(preflight(Arc::clone(&examination), policy.clone()));
     let raft = RaftNode::open(raft_settings(&local, &timing, &policy, seed)).await?;
     let lease_ms = timing.election_timeout_max_ms;
@@ -99,11 +105,12 @@ pub async fn build(config: Config) -> anyhow::Result<Node> {
     tokio::spawn(Arc::clone(&file).watch(raft.state()));
     let consensus = Arc::new(RaftConsensus::new(raft.clone(), lease_ms));
     let parts = Parts {
-        consensus,
-        provider: ec2,
+        consensus: Arc::clone(&consensus) as _,
+        provider: side.provider(local.id, &peers, &raft.state()),
         // On a thread of its own: no other work may delay a probe.
         prober: Arc::new(SocketProber::start_on_own_thread(Arc::clone(&clock))?),
         transport: Arc::new(ReportSender::start(&local.peers, &raft.state())?),
+        ear: ear(&local, &clock)?,
         examiner: Arc::clone(&examination) as _,
         clock,
     };
@@ -117,6 +124,8 @@ pub async fn build(config: Config) -> anyhow::Result<Node> {
         http::start(http, Arc::new(seat), lease_ms, stop.clone());
     }
     let reports = ReportService::new(control.clone(), raft.state());
+    let assignments = AssignmentsService::new(&local.name, consensus);
+    let hand = side.service(raft.state()).map(HandServer::new);
     let server = Server::builder()
         .tcp_nodelay(true)
         .http2_keepalive_interval(Some(KEEPALIVE_EVERY))
@@ -124,6 +133,8 @@ pub async fn build(config: Config) -> anyhow::Result<Node> {
         .max_concurrent_streams(STREAMS_PER_CONNECTION)
         .add_service(raft.service())
         .add_service(ReportsServer::new(reports).max_decoding_message_size(PARCEL_BYTES))
+        .add_service(AssignmentsServer::new(assignments))
+        .add_optional_service(hand)
         .add_service(AdminServer::from_arc(admin).max_decoding_message_size(QUESTION_BYTES))
         .serve_with_incoming_shutdown(TcpListenerStream::new(listener), stop.clone().cancelled_owned());
     Ok(Node { address, raft, control, control_loop, server: tokio::spawn(server), stop })
@@ -235,19 +246,12 @@ fn raft_settings(
     }
 }
 
-async fn connect_ec2(local: &LocalConfig) -> anyhow::Result<Ec2> {
-    let settings = arbiter_ec2::Settings {
-        endpoint_url: local.ec2.endpoint.clone(),
-        region: local.ec2.region.clone(),
-        ..arbiter_ec2::Settings::default()
-    };
-    let ec2 = Ec2::connect(settings).await?;
-    tracing::info!(region = ec2.region(), "EC2");
-    // Credentials are fetched before they are needed. Without them the node still probes, votes and decides.
-    if let Err(error) = ec2.warm_up().await {
-        tracing::error!(%error, "EC2 can't be used yet");
-    }
-    Ok(ec2)
+/// Who hears the cluster that is followed, if one is.
+fn ear(local: &LocalConfig, clock: &Arc<dyn Clock>) -> anyhow::Result<Arc<dyn Ear>> {
+    Ok(match &local.follow {
+        Some(follow) => Arc::new(FollowEar::start(&local.name, follow, Arc::clone(clock))?),
+        None => Arc::new(Deaf::new()),
+    })
 }
 
 /// What would keep a failover or a remediation from working, said at the start and not when it is needed.

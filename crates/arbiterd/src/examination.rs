@@ -2,11 +2,11 @@
 
 use crate::admin::forward::{self, Peers};
 use crate::policy_file::PolicyFile;
+use crate::side::Side;
 use arbiter_control::examiner::Examiner;
 use arbiter_core::health::{Alarm, Code};
 use arbiter_core::ids::NodeId;
 use arbiter_core::policy::{Policy, Probe, ProbeKind};
-use arbiter_ec2::Ec2;
 use arbiter_probe::icmp_preflight;
 use arbiter_proto::v1;
 use async_trait::async_trait;
@@ -22,7 +22,7 @@ const STANDS: Duration = Duration::from_secs(5);
 /// How this node examines itself, and asks the others to.
 pub(crate) struct Examination {
     me: NodeId,
-    ec2: Arc<Ec2>,
+    side: Arc<Side>,
     peers: Peers,
     file: Arc<PolicyFile>,
     /// The newest, and when it was made. Held while one is being made, so that there is never a second one.
@@ -37,8 +37,8 @@ struct Found {
 }
 
 impl Examination {
-    pub fn new(me: NodeId, ec2: Arc<Ec2>, peers: Peers, file: Arc<PolicyFile>) -> Self {
-        Self { me, ec2, peers, file, newest: Mutex::new(None) }
+    pub fn new(me: NodeId, side: Arc<Side>, peers: Peers, file: Arc<PolicyFile>) -> Self {
+        Self { me, side, peers, file, newest: Mutex::new(None) }
     }
 
     /// What this node finds on itself: for the policy in force or, before there is one, for its own file's.
@@ -48,7 +48,7 @@ impl Examination {
         if let Some(found) = newest.as_ref().filter(|it| it.at.elapsed() < STANDS && it.policy == *policy) {
             return found.alarms.clone();
         }
-        let mut alarms = self.ec2.preflight(policy).await;
+        let mut alarms = self.side.preflight(self.me, policy).await;
         alarms.extend(no_icmp(self.me, policy));
         let differs = |detail| Alarm::new(Code::PolicyDiffers, policy.node_name(self.me), detail);
         alarms.extend(self.file.difference(policy).map(differs));

@@ -2,10 +2,13 @@
 //! either an adapter between two of them or a gRPC service.
 
 mod admin;
+mod assignments;
 mod build;
 mod causes;
 mod consensus;
 mod examination;
+mod following;
+mod hosts;
 mod http;
 mod joining;
 pub mod logging;
@@ -13,9 +16,11 @@ mod options;
 mod policy_file;
 mod reports;
 mod shutdown;
+mod side;
 
 pub use build::{Node, build};
 pub use options::{LogFormat, Options};
+pub use side::withdraw_routes;
 
 use anyhow::Context;
 use arbiter_config::Config;

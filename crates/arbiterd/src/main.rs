@@ -1,7 +1,8 @@
 //! `arbiterd`: one node of Route Arbiter.
 
 use anyhow::Context;
-use arbiterd::{Options, run};
+use arbiter_config::LocalConfig;
+use arbiterd::{Options, run, withdraw_routes};
 use clap::Parser;
 use std::process::ExitCode;
 
@@ -22,6 +23,16 @@ fn main() -> ExitCode {
     }
 }
 
+#[expect(clippy::print_stdout, reason = "what was withdrawn is the answer to a command")]
+fn withdraw(runtime: &tokio::runtime::Runtime, local: &LocalConfig) -> anyhow::Result<()> {
+    let gone = runtime.block_on(withdraw_routes(local))?;
+    for route in &gone {
+        println!("withdrawn: {route}");
+    }
+    println!("{} of our routes withdrawn; no other was touched", gone.len());
+    Ok(())
+}
+
 fn start(options: &Options) -> anyhow::Result<()> {
     let loaded = arbiter_config::load(&options.config, &options.node)?;
     arbiterd::logging::start(&loaded.config.local.log, options.log_format)?;
@@ -34,5 +45,8 @@ fn start(options: &Options) -> anyhow::Result<()> {
         .enable_all()
         .build()
         .context("the runtime could not be started")?;
+    if options.withdraw_routes {
+        return withdraw(&runtime, &loaded.config.local);
+    }
     runtime.block_on(run(loaded.config))
 }

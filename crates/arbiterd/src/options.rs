@@ -14,6 +14,10 @@ pub struct Options {
     /// Which of the file's nodes this is.
     #[arg(long, env = "ARBITER_NODE", value_name = "NAME")]
     pub node: String,
+    /// Take all of this program's kernel routes from this host, say which, and end. For a host of a cluster on premises,
+    /// while its node does not run.
+    #[arg(long)]
+    pub withdraw_routes: bool,
     /// The form of log lines; the file's `[log] format` otherwise.
     #[arg(long, value_name = "FORMAT")]
     pub log_format: Option<LogFormat>,

@@ -1,4 +1,4 @@
-//! What concerns one node alone: its own `[[node]]`, `[log]`, `[ec2]`.
+//! What concerns one node alone: its own `[[node]]`, `[log]`, `[ec2]`, `[follow]`.
 
 use super::Document;
 use crate::config::{Ec2Config, LocalConfig, LogConfig, LogFormat};
@@ -31,6 +31,7 @@ impl Document {
             peers: peers.collect(),
             log: self.log.clone(),
             ec2: self.ec2.clone(),
+            follow: self.follow.clone(),
         })
     }
 }

@@ -5,11 +5,12 @@ mod nodes;
 mod probes;
 mod raft;
 mod routes;
+mod site;
 mod timing;
 
 pub(crate) use timing::{remediation_counts, remediation_durations, timing_counts, timing_durations};
 
-use crate::config::{Ec2Config, LogConfig, RaftTiming, Seed};
+use crate::config::{Ec2Config, FollowConfig, LogConfig, RaftTiming, Seed};
 use crate::reader::{Context, Raw, Table};
 use arbiter_core::command::Mode;
 use arbiter_core::policy::Policy;
@@ -30,6 +31,8 @@ const SECTIONS: &[&str] = &[
     "probe",
     "timing",
     "remediation",
+    "linux",
+    "follow",
     "ec2",
     "log",
 ];
@@ -50,6 +53,7 @@ pub(crate) struct Document {
     pub(crate) seed: Seed,
     log: LogConfig,
     ec2: Ec2Config,
+    follow: Option<FollowConfig>,
     nodes: Vec<NodeEntry>,
 }
 
@@ -76,15 +80,21 @@ impl Document {
         let nodes = nodes::read(&mut root, purpose);
         policy.nodes = nodes.iter().map(|entry| entry.policy.clone()).collect();
         let names = Names::of(&policy.nodes);
-        policy.gateways = routes::gateways(&mut root, &names);
-        policy.paths = routes::paths(&mut root, &names, &policy.gateways);
-        policy.routes = routes::routes(&mut root);
+        policy.linux = site::linux(&mut root);
+        let on_premises = policy.linux.is_some();
+        policy.gateways = routes::gateways(&mut root, &names, on_premises);
+        policy.paths = routes::paths(&mut root, &names, &policy.gateways, on_premises);
+        policy.routes = routes::routes(&mut root, &names, on_premises);
         policy.probes = probes::read(&mut root, &names, &policy);
         policy.timing = timing::timing(&mut root);
         policy.remediation = timing::remediation(&mut root);
         let raft = raft::read(&mut root);
         let (log, ec2) = (local::log(&mut root), local::ec2(&mut root));
-        Some(Self { policy, raft, seed, log, ec2, nodes })
+        let follow = site::follow(&mut root);
+        if purpose == Use::Node {
+            site::somebody_to_follow(&mut root, &policy);
+        }
+        Some(Self { policy, raft, seed, log, ec2, follow, nodes })
     }
 }
 

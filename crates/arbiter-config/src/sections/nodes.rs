@@ -192,7 +192,7 @@ fn reach(table: &mut Table<'_, '_>) -> (BTreeMap<String, String>, ReachSpans) {
 }
 
 /// Whether the text is `host:port`; otherwise what would be.
-fn host_and_port(text: &str) -> Result<(), String> {
+pub(super) fn host_and_port(text: &str) -> Result<(), String> {
     if let Ok(address) = text.parse::<SocketAddr>() {
         return match (address.ip().is_unspecified(), address.port()) {
             (true, _) => {

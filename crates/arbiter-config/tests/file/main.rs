@@ -3,6 +3,7 @@
 mod example;
 mod problems;
 mod render;
+mod site;
 
 /// Core's own: the reference case and random valid policies.
 #[path = "../../../arbiter-core/tests/policy/policies.rs"]

@@ -4,6 +4,7 @@ use crate::arbiter::Arbiter;
 use crate::provider::{Call, Provider};
 use crate::tasks::Event;
 use arbiter_core::command::{Action, Cause, Intent, Outcome};
+use arbiter_core::ids::LogIndex;
 use arbiter_core::state::ClusterState;
 use arbiter_core::time::{MonoMs, UnixMs};
 use futures::FutureExt as _;
@@ -36,7 +37,8 @@ impl Errand {
         let (cluster, action) = (state.cluster_id.clone()?, intent.action.clone());
         let timing = &state.policy.timing;
         Some(Self {
-            call: Call { cluster, intent: intent.id, action, table, destination },
+            // The entry is known once the intent is accepted.
+            call: Call { cluster, intent: intent.id, entry: LogIndex(0), action, table, destination },
             cause: intent.cause,
             window_ms: timing.dispatch_window_ms,
             timeout_ms: timing.call_timeout_ms,

@@ -123,8 +123,8 @@ impl Arbiter {
         result: Result<(EntryId, Applied), ProposeError>,
     ) {
         let now = self.now();
-        let mut answers = match result {
-            Ok((entry, Applied::Intents(answers))) if self.is_ours(entry, &errands) => answers,
+        let (entry, mut answers) = match result {
+            Ok((entry, Applied::Intents(answers))) if self.is_ours(entry, &errands) => (entry.index, answers),
             Ok((_, applied)) => {
                 tracing::warn!(?applied, "intents were refused as a whole");
                 let until = now.plus_ms(REFUSED_WAIT_MS);
@@ -137,7 +137,8 @@ impl Arbiter {
                 return errands.iter().for_each(|errand| self.forget(errand, until));
             }
         };
-        for errand in errands {
+        for mut errand in errands {
+            errand.call.entry = entry;
             let id = errand.call.intent;
             let found = answers.iter().position(|(answered, _)| *answered == id);
             match found.map(|index| answers.swap_remove(index).1) {

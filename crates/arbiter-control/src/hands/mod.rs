@@ -109,6 +109,7 @@ impl Arbiter {
         let evidence = self.evidence(now);
         let plan = self.plan_now(&evidence, now);
         self.settle(&plan, now);
+        self.follow(&plan, now);
         self.adopt(&plan, now);
         self.close_slot(&plan, &evidence, now);
         self.note_drift(&plan, now);

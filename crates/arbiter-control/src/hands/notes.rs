@@ -26,6 +26,18 @@ impl Arbiter {
         }
     }
 
+    /// What the followed cluster has assigned is agreed before it is acted on.
+    pub(super) fn follow(&mut self, plan: &Plan, now: MonoMs) {
+        let Some(office) = self.office.as_ref().filter(|_| !plan.follow.is_empty()) else { return };
+        let stamp = office.stamp(now);
+        let Some(ticket) = self.hands.turns.take(Turn::Follow, now) else { return };
+        for (route, preference) in &plan.follow {
+            tracing::info!(%route, "{}", preference.words());
+        }
+        let command = Command::Follow { stamp, preferences: plan.follow.clone() };
+        self.propose(Purpose::House, Some(ticket), command, now);
+    }
+
     pub(super) fn close_slot(&mut self, plan: &Plan, evidence: &Evidence, now: MonoMs) {
         let (Some((gateway, ending)), Some(office)) = (&plan.close, &self.office) else { return };
         let stamp = office.stamp(now);

@@ -23,6 +23,7 @@ pub(crate) enum Turn {
     BeginEpoch(Term),
     Outcomes,
     Settle,
+    Follow,
     CloseSlot,
     Tick,
     RaiseRules,

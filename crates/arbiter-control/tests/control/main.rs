@@ -5,6 +5,7 @@ mod clocks;
 mod dispatch;
 mod drift_war;
 mod endings;
+mod following;
 mod gateways;
 mod held;
 mod leadership;

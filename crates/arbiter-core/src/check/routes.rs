@@ -4,6 +4,7 @@ use super::judge::Judge;
 use super::require;
 use crate::command::{Cause, Outcome};
 use crate::evidence::{Evidence, READ_STALENESS_MS, RouteFacts};
+use crate::follow::Preference;
 use crate::ids::{PathId, RouteId};
 use crate::policy::{DriftAction, Path, Route, Target};
 use crate::state::{Assignment, ClusterState, OWN_INTENTS_REMEMBERED_MS, OwnIntent};
@@ -93,10 +94,10 @@ impl<'a> Case<'a> {
         match cause {
             Cause::Initial => {
                 require(self.assigned.is_none(), || "the route has an assignment already".to_owned())?;
-                require(self.route.drift == DriftAction::Repair, || {
-                    "drift of this route is only reported".to_owned()
-                })?;
                 let seen = self.seen()?.target.as_ref().ok_or("the route does not exist")?;
+                // What is not there yet is nobody else's.
+                let free = self.route.drift == DriftAction::Repair || *seen == Target::nowhere();
+                require(free, || "drift of this route is only reported".to_owned())?;
                 let policy = self.judge.policy;
                 let ours =
                     self.route.paths.iter().filter_map(|id| policy.path(id)).any(|p| p.target == *seen);
@@ -119,6 +120,7 @@ impl<'a> Case<'a> {
                 require(self.judge.path_is_up(self.to, 0), || format!("path {} is not Up", self.to.id))
             }
             Cause::Failback => self.failback(),
+            Cause::Follow => self.follow(),
             Cause::Switchover => self.asked(self.state.overrides.switchovers.get(&self.route.id), "switched"),
             Cause::Pin => {
                 self.asked(self.state.overrides.pins.get(&self.route.id), "pinned")?;
@@ -154,7 +156,9 @@ impl<'a> Case<'a> {
 
     fn failback(&self) -> Result<(), String> {
         let from = self.moves()?;
-        let rank = |path: &Path| self.route.paths.iter().position(|id| *id == path.id);
+        let listed = |path: &Path| self.route.paths.iter().position(|id| *id == path.id);
+        // What the followed cluster is on comes before all others.
+        let rank = |path: &Path| (!self.is_followed(path), listed(path));
         require(rank(self.to) < rank(from), || format!("{} is not preferred to {}", self.to.id, from.id))?;
         for overriding in [&self.state.overrides.pins, &self.state.overrides.switchovers] {
             let held = overriding.get(&self.route.id).is_some_and(|path| *path == from.id);
@@ -162,6 +166,44 @@ impl<'a> Case<'a> {
         }
         self.not_drained()?;
         self.has_proved_itself()
+    }
+
+    /// What is agreed of the route that this one follows by the policy in force.
+    fn agreed(&self) -> Option<&'a Preference> {
+        let agreed = self.state.preferences.get(&self.route.id)?;
+        let asked = self.route.follows.as_ref()?;
+        (agreed.route == *asked).then_some(agreed)
+    }
+
+    /// Whether a path stands for the one that the followed cluster is on; the first that does, if several do.
+    fn is_followed(&self, path: &Path) -> bool {
+        let theirs = self.agreed().map(|agreed| &agreed.assigned.path);
+        let stands = |id: &&PathId| {
+            theirs.is_some() && self.judge.policy.path(id).is_some_and(|path| path.follows.as_ref() == theirs)
+        };
+        self.route.paths.iter().find(stands) == Some(&path.id)
+    }
+
+    fn follow(&self) -> Result<(), String> {
+        let from = self.moves()?;
+        let agreed = self.agreed().ok_or("nothing is known of a route that it follows")?;
+        require(self.is_followed(self.to), || {
+            format!("{} does not stand for {}, which it follows", self.to.id, agreed.assigned.path)
+        })?;
+        let pinned = self.state.overrides.pins.get(&self.route.id);
+        let asked = pinned.or_else(|| self.state.overrides.switchovers.get(&self.route.id));
+        require(asked != Some(&from.id), || format!("an operator put the route on {}", from.id))?;
+        self.not_drained()?;
+        require(self.judge.path_is_up(self.to, 0), || format!("path {} is not Up", self.to.id))?;
+        let fled = self
+            .assigned
+            .filter(|assigned| matches!(assigned.cause, Some(Cause::Failover | Cause::UnknownGrace)));
+        require(fled.is_none_or(|assigned| agreed.noted >= assigned.index), || {
+            format!(
+                "the route left {} by its own failure since: it comes home, it does not follow",
+                self.to.id
+            )
+        })
     }
 
     /// The path has been `Up`, and nothing has warned of it, for as long as one that comes back must.

@@ -93,6 +93,8 @@ pub enum Cause {
     Drain,
     /// An operator pinned it.
     Pin,
+    /// The cluster that it follows has assigned that path.
+    Follow,
     /// Its path is no longer one of the route's.
     PolicyChange,
     /// Somebody else changed the route.
@@ -119,6 +121,7 @@ impl fmt::Display for Cause {
             Self::Switchover => "switchover",
             Self::Drain => "drain",
             Self::Pin => "pin",
+            Self::Follow => "follow",
             Self::PolicyChange => "policy-change",
             Self::DriftRepair => "drift-repair",
             Self::Reissue => "reissue",

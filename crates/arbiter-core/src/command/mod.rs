@@ -7,6 +7,7 @@ pub use answer::{Applied, Refusal};
 pub use intent::{Action, Cause, Intent, Outcome, is_throttling};
 
 use crate::evidence::Evidence;
+use crate::follow::Preference;
 use crate::ids::{
     ClusterId, Epoch, GatewayId, Incarnation, IntentId, LogIndex, NodeId, PathId, PolicyVersion, RouteId,
     Term,
@@ -107,6 +108,13 @@ pub enum Command {
         path: PathId,
         /// Why, in words.
         reason: String,
+    },
+    /// What the cluster that this one follows has assigned.
+    Follow {
+        /// Whose and when.
+        stamp: Stamp,
+        /// For each route of ours, what it follows now.
+        preferences: Vec<(RouteId, Preference)>,
     },
     /// The remediation slot closes.
     CloseSlot {

@@ -3,6 +3,7 @@
 use super::{Plan, Situation};
 use crate::command::Cause;
 use crate::evidence::Verdict;
+use crate::follow::Preference;
 use crate::ids::PathId;
 use crate::policy::{Path, Route};
 use crate::time::HumanMs;
@@ -28,7 +29,7 @@ pub enum Choice {
 struct Candidate<'a> {
     path: &'a Path,
     judgement: &'a Judgement,
-    /// Position in the route's order of preference.
+    /// Position in the route's order of preference, the followed path before all others.
     rank: usize,
     /// It is being stopped and started.
     blocked: bool,
@@ -39,24 +40,27 @@ pub(super) struct Chooser<'a> {
     situation: &'a Situation<'a>,
     route: &'a Route,
     options: Vec<Candidate<'a>>,
+    /// The path that stands for the one that the followed cluster is on.
+    followed: Option<(&'a PathId, &'a Preference)>,
 }
 
 impl<'a> Chooser<'a> {
     pub fn new(situation: &'a Situation<'a>, plan: &'a Plan, route: &'a Route) -> Self {
         let state = situation.state;
+        let followed = state.preferred_path(route).map(|(path, preference)| (&path.id, preference));
         let option = |(rank, id): (usize, &PathId)| {
             let path = state.policy.path(id)?;
             let gateway = path.gateway.as_ref();
             Some(Candidate {
                 path,
                 judgement: plan.paths.get(id)?,
-                rank,
+                rank: if followed.is_some_and(|(followed, _)| followed == id) { 0 } else { rank + 1 },
                 blocked: gateway.is_some_and(|gateway| state.is_blocked(gateway)),
                 drained: gateway.is_some_and(|gateway| state.is_drained(gateway)),
             })
         };
         let options = route.paths.iter().enumerate().filter_map(option).collect();
-        Self { situation, route, options }
+        Self { situation, route, options, followed }
     }
 
     /// The path that an operator put above all others, if one did.
@@ -96,6 +100,7 @@ impl<'a> Chooser<'a> {
         let mut why = Vec::new();
         self.obey(here, &mut why)
             .or_else(|| self.drain(here, &mut why))
+            .or_else(|| self.follow(here, &mut why))
             .or_else(|| self.lose_patience(here, &mut why))
             .or_else(|| self.come_home(here, &mut why))
             .unwrap_or(Choice::Stay(why))
@@ -129,11 +134,8 @@ impl<'a> Chooser<'a> {
             return None;
         }
         // A pin that comes back after a failure waits like everybody who comes home; a fresh one does not.
-        let failed_over = self.situation.state.assignments.get(&self.route.id).is_some_and(|assignment| {
-            matches!(assignment.cause, Some(Cause::Failover | Cause::UnknownGrace))
-        });
         let wait_ms = self.wait_ms();
-        if cause == Cause::Pin && failed_over {
+        if cause == Cause::Pin && self.failed_over() {
             if to.judgement.for_ms < wait_ms {
                 why.push(format!("{asked} is pinned and Up only for {}", HumanMs(to.judgement.for_ms)));
                 return None;
@@ -146,6 +148,38 @@ impl<'a> Chooser<'a> {
         let mut reasons = vec![format!("an operator asked for {asked}")];
         reasons.extend(says(to));
         Some(Choice::Move { to: asked.clone(), cause, reasons })
+    }
+
+    /// Whether the route is where it is because another path failed.
+    fn failed_over(&self) -> bool {
+        self.situation
+            .state
+            .assignments
+            .get(&self.route.id)
+            .is_some_and(|assignment| matches!(assignment.cause, Some(Cause::Failover | Cause::UnknownGrace)))
+    }
+
+    /// Where the followed cluster goes, this route goes at once, unless an operator or its own probes say otherwise.
+    fn follow(&self, here: &Candidate<'a>, why: &mut Vec<String>) -> Option<Choice> {
+        let (followed, preference) = self.followed?;
+        if *followed == here.path.id {
+            why.push(format!("it follows: {}", preference.words()));
+            return None;
+        }
+        let held = self.asked().is_some_and(|(asked, _)| *asked == here.path.id);
+        let to = self.options.iter().find(|option| option.path.id == *followed).filter(|_| !held)?;
+        if to.drained || to.blocked || to.judgement.verdict != Verdict::Up {
+            why.push(format!("it does not follow to {followed}: {}", preference.words()));
+            return None;
+        }
+        // What it left by its own failure, and the followed cluster has not chosen anew since, it comes home to.
+        let assigned = self.situation.state.assignments.get(&self.route.id)?;
+        if self.failed_over() && preference.noted < assigned.index {
+            return None;
+        }
+        let mut reasons = vec![format!("it follows: {}", preference.words())];
+        reasons.extend(says(to));
+        Some(Choice::Move { to: followed.clone(), cause: Cause::Follow, reasons })
     }
 
     fn drain(&self, here: &Candidate<'a>, why: &mut Vec<String>) -> Option<Choice> {

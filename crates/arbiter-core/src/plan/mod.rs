@@ -5,6 +5,7 @@
 //! [`crate::check`].
 
 mod choose;
+mod following;
 mod preview;
 mod remediate;
 mod restart;
@@ -19,6 +20,7 @@ pub use restart::Stand;
 
 use crate::command::{Action, Cause, Mode, SlotEnding};
 use crate::evidence::{Evidence, Verdict};
+use crate::follow::{self, Preference};
 use crate::health::{Alarm, Code};
 use crate::ids::{GatewayId, IntentId, PathId, Resource, RouteId};
 use crate::policy::{Policy, Target};
@@ -92,6 +94,8 @@ pub struct Plan {
     pub adoptions: Vec<Adoption>,
     /// Intents of older epochs whose wait is over.
     pub settle: Vec<IntentId>,
+    /// What the followed cluster has assigned, and is not noted yet.
+    pub follow: Vec<(RouteId, Preference)>,
     /// The slot to close, and how it ended.
     pub close: Option<(GatewayId, SlotEnding)>,
     /// How it stands with the restart by hand that somebody asked for.
@@ -111,7 +115,8 @@ pub struct Plan {
 /// Plans.
 pub fn plan(situation: &Situation<'_>) -> Plan {
     let policy = &*situation.state.policy;
-    let mut plan = Plan { settle: settle(situation), ..Plan::default() };
+    let follow = follow::news(situation.state, situation.evidence.followed.as_ref());
+    let mut plan = Plan { settle: settle(situation), follow, ..Plan::default() };
     for gateway in &policy.gateways {
         let judgement = verdict::gateway(policy, situation.evidence, gateway);
         plan.gateways.insert(gateway.id.clone(), judgement);
@@ -125,6 +130,7 @@ pub fn plan(situation: &Situation<'_>) -> Plan {
         routes::plan(situation, route, &mut plan);
     }
     remediate::plan(situation, &mut plan);
+    following::alarms(situation, &mut plan);
     standing_alarms(situation, policy, &mut plan);
     plan.wishes.sort_by_key(|wish| wish.importance);
     plan.alarms.sort_by(|a, b| (b.code.urgency(), a).cmp(&(a.code.urgency(), b)));

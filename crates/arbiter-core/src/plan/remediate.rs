@@ -14,6 +14,10 @@ use crate::verdict;
 const IMPORTANCE: u32 = u32::MAX;
 
 pub(super) fn plan(situation: &Situation<'_>, plan: &mut Plan) {
+    // Hosts on premises are nobody's instances: they are neither shown nor stopped by anybody.
+    if situation.state.policy.linux.is_some() {
+        return;
+    }
     if let Some(slot) = &situation.state.slot {
         carry_on(situation, slot, plan);
     }

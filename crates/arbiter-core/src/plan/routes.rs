@@ -69,7 +69,14 @@ impl Case<'_, '_> {
 
     fn provider_alarms(&mut self) {
         match self.read {
-            None => self.alarm(Code::RouteUnread, format!("{} {}", self.route.table, self.route.destination)),
+            None => {
+                let place = format!("{} {}", self.route.table, self.route.destination);
+                let alarm = Alarm::new(Code::RouteUnread, &self.route.id, place);
+                self.plan.alarms.push(match self.route.host {
+                    Some(_) => alarm.with_remedy(Code::HostUnread.remedy()),
+                    None => alarm,
+                });
+            }
             Some(facts) => {
                 if facts.target.is_none() {
                     let place = format!("{} has no route to {}", self.route.table, self.route.destination);
@@ -80,7 +87,9 @@ impl Case<'_, '_> {
                     self.alarm(Code::Blackhole, format!("{} → {target}", self.route.destination));
                 }
                 if let Some(shadow) = &facts.shadowed_by {
-                    self.alarm(Code::Shadowed, shadow.clone());
+                    let on_premises = self.route.host.is_some();
+                    let code = if on_premises { Code::RouteConflict } else { Code::Shadowed };
+                    self.alarm(code, shadow.clone());
                 }
             }
         }
@@ -108,14 +117,18 @@ impl Case<'_, '_> {
             self.adopt(path, reason);
             return;
         }
-        self.plan.drift.insert(self.route.id.clone(), Some(target.clone()));
-        self.alarm(Code::Drift, format!("found pointing at {target}, which is none of its paths"));
-        if self.route.drift == DriftAction::Report {
+        // A kernel route that nobody has made yet is no drift: it is ours to make.
+        let (new, found) = (*target == Target::nowhere(), as_found(target));
+        if !new {
+            self.plan.drift.insert(self.route.id.clone(), Some(target.clone()));
+            self.alarm(Code::Drift, found.clone());
+        }
+        if self.route.drift == DriftAction::Report && !new {
             return;
         }
         let first = Chooser::new(self.situation, self.plan, self.route).first();
         if let Some((to, mut reasons)) = first {
-            reasons.insert(0, format!("found pointing at {target}, which is none of its paths"));
+            reasons.insert(0, found);
             self.wish(&to, Cause::Initial, reasons);
         }
     }
@@ -188,7 +201,8 @@ impl Case<'_, '_> {
     }
 
     fn away_from_home(&mut self, assignment: &Assignment) {
-        if self.route.paths.first().is_some_and(|first| *first != assignment.path) {
+        let state = self.situation.state;
+        if state.home(self.route).is_some_and(|home| *home != assignment.path) {
             self.alarm(Code::AwayFromHome, format!("on {}", assignment.path));
         }
     }
@@ -316,6 +330,14 @@ impl Case<'_, '_> {
         }
         self.plan.wishes.push(Wish { action, cause, reasons, importance: self.route.importance });
     }
+}
+
+/// How a route was found that has no assignment yet, and is on none of its paths.
+fn as_found(target: &Target) -> String {
+    if *target == Target::nowhere() {
+        return "it does not exist yet".to_owned();
+    }
+    format!("found pointing at {target}, which is none of its paths")
 }
 
 /// Our own intents of the last ten minutes.

@@ -2,9 +2,11 @@
 //!
 //! Every field that is a time names its unit. Defaults are those of `cluster.example.toml`.
 
+mod site;
 mod timing;
 mod validate;
 
+pub use site::{FOLLOWING_ROUTES_MAX, Linux, kernel_table};
 pub use timing::{Remediation, Timing};
 pub use validate::{Problem, Severity, nearest, suggestion};
 
@@ -34,6 +36,9 @@ pub struct Policy {
     /// When and how a dead gateway is stopped and started.
     #[serde(default)]
     pub remediation: Remediation,
+    /// How routes are written where they are kernel routes of Linux hosts; none where they are EC2's.
+    #[serde(default)]
+    pub linux: Option<Linux>,
 }
 
 /// One node: one `arbiterd`. An odd number of them, from 3 to 9; no zone should hold a majority.
@@ -56,9 +61,10 @@ pub struct Gateway {
     pub node: NodeId,
     /// The availability zone that it fails with: its node's.
     pub zone: String,
-    /// The instance to stop and start (`i-…`).
+    /// The instance to stop and start (`i-…`). On premises there is none: there it is the gateway's own name.
     pub instance: InstanceId,
-    /// The network interface that routes point at (`eni-…`). Its source/destination check must be off.
+    /// The network interface that routes point at (`eni-…`). Its source/destination check must be off. On premises there
+    /// is none: there it is empty.
     pub interface: String,
     /// Whether it may be stopped and started when it is dead. It is refused anyway where the instance has no Elastic IP
     /// or belongs to an Auto Scaling group.
@@ -76,6 +82,13 @@ pub enum Target {
     Gateway(String),
     /// A transit gateway (`tgw-…`).
     TransitGateway(String),
+    /// The next hop of a kernel route.
+    NextHop {
+        /// Its address.
+        via: IpAddr,
+        /// The network interface behind which it is; the kernel finds it where none is named.
+        dev: Option<String>,
+    },
     /// Anything else that the provider showed; never chosen by us.
     Other(String),
 }
@@ -84,6 +97,8 @@ impl fmt::Display for Target {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Interface(id) | Self::Gateway(id) | Self::TransitGateway(id) | Self::Other(id) => f.pad(id),
+            Self::NextHop { via, dev: None } => f.pad(&via.to_string()),
+            Self::NextHop { via, dev: Some(dev) } => f.pad(&format!("{via} dev {dev}")),
         }
     }
 }
@@ -101,6 +116,9 @@ pub struct Path {
     /// For a path without a gateway: the nodes whose majority judges it.
     #[serde(default)]
     pub observers: Vec<NodeId>,
+    /// The path of the followed cluster that this one stands for: its other end.
+    #[serde(default)]
+    pub follows: Option<PathId>,
 }
 
 /// What to do about a change that somebody else made to a route of ours.
@@ -119,7 +137,8 @@ pub enum DriftAction {
 pub struct Route {
     /// Its name.
     pub id: RouteId,
-    /// The route table (`rtb-…`). The route must exist there: it is replaced, never created.
+    /// The route table (`rtb-…`). The route must exist there: it is replaced, never created. On premises the number or
+    /// name of the kernel's table, `main` unless another is named; there the route is created.
     pub table: String,
     /// IPv4 or IPv6 CIDR, or a prefix list (`pl-…`), as EC2 shows it.
     pub destination: String,
@@ -131,6 +150,12 @@ pub struct Route {
     /// Lower is moved first when the API's pace does not take all at once.
     #[serde(default = "default_importance")]
     pub importance: u32,
+    /// On premises: the node on whose host the kernel route is. That node alone sets it.
+    #[serde(default)]
+    pub host: Option<NodeId>,
+    /// The route of the followed cluster whose path this one prefers.
+    #[serde(default)]
+    pub follows: Option<RouteId>,
 }
 
 /// Whether a probe decides or only warns.

@@ -9,6 +9,7 @@ mod picture;
 pub use picture::{Change, OwnView, Picture};
 
 use crate::evidence::{Ending, Verdict};
+use crate::follow::Heard;
 use crate::ids::{LogIndex, NodeId, ProbeId};
 use crate::time::{MonoMs, UnixMs};
 use serde::{Deserialize, Serialize};
@@ -75,6 +76,8 @@ pub struct Report {
     pub applied: LogIndex,
     /// The sender's wall clock, to be compared by people and alarms only.
     pub wall_ms: UnixMs,
+    /// What the sender has heard of the cluster that this one follows.
+    pub heard: Option<Heard>,
 }
 
 /// What travels between two nodes: the sender's own report and its newest from everybody else.

@@ -2,7 +2,8 @@
 
 use super::{Echo, Parcel, Report, ReportedProbe};
 use crate::evidence::{Ending, NodeFacts, ProbeFact};
-use crate::ids::{LogIndex, NodeId, ProbeId};
+use crate::follow::{self, Heard};
+use crate::ids::{ClusterId, LogIndex, NodeId, ProbeId};
 use crate::policy::Timing;
 use crate::time::{MonoMs, UnixMs};
 use std::collections::BTreeMap;
@@ -30,6 +31,8 @@ pub struct OwnView {
     pub applied: LogIndex,
     /// Its wall clock.
     pub wall_ms: UnixMs,
+    /// What it has heard of the followed cluster.
+    pub heard: Option<Heard>,
 }
 
 /// What a parcel brought.
@@ -96,6 +99,7 @@ impl Picture {
             file_differs: view.file_differs,
             applied: view.applied,
             wall_ms: view.wall_ms,
+            heard: view.heard,
         };
         &self.own
     }
@@ -218,6 +222,21 @@ impl Picture {
         self.echoed.retain(|node, _| keep(*node));
     }
 
+    /// What all nodes together have heard of the followed cluster: see [`follow::merge`].
+    pub fn heard(&self, recorded: Option<&ClusterId>, now: MonoMs) -> Option<Heard> {
+        // How old a word is that nobody can date, is not known; that it was said is.
+        let word = |report: &Report| {
+            let mut heard = report.heard.clone()?;
+            let report_ms = match report.node == self.me {
+                true => now.since_ms(report.stamp),
+                false => self.age_ms(report.node, now).unwrap_or_else(|| self.listening_ms(now)),
+            };
+            heard.age_ms = heard.age_ms.saturating_add(report_ms);
+            Some(heard)
+        };
+        follow::merge(recorded, self.listening_ms(now), self.reports().filter_map(word))
+    }
+
     /// What the rules need of every node.
     pub fn facts(&self, now: MonoMs) -> BTreeMap<NodeId, NodeFacts> {
         let facts = |report: &Report| {
@@ -243,6 +262,7 @@ fn says_otherwise(old: &Report, new: &Report) -> bool {
         || old.provider_unreachable != new.provider_unreachable
         || old.leader.map(|(node, _)| node) != new.leader.map(|(node, _)| node)
         || old.handing_over_to != new.handing_over_to
+        || old.heard.as_ref().map(|heard| &heard.routes) != new.heard.as_ref().map(|heard| &heard.routes)
         || old.probes.len() != new.probes.len()
         || old
             .probes

@@ -61,6 +61,10 @@ impl ClusterState {
                 self.advance(at, wall_ms, *stamp)?;
                 self.apply_close_slot(at, wall_ms, gateway, *ending, evidence)
             }
+            Command::Follow { stamp, preferences } => {
+                self.advance(at, wall_ms, *stamp)?;
+                self.apply_follow(at, wall_ms, preferences)
+            }
             Command::Note { stamp, note } => {
                 self.advance(at, wall_ms, *stamp)?;
                 self.apply_note(at, wall_ms, note)

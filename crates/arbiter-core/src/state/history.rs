@@ -2,6 +2,7 @@
 
 use crate::command::{Action, Cause, Mode, Operation, Outcome, Refusal, SlotEnding};
 use crate::evidence::Evidence;
+use crate::follow::Preference;
 use crate::ids::{
     ClusterId, Epoch, GatewayId, Incarnation, IntentId, LogIndex, NodeId, PathId, PolicyVersion, Resource,
     RouteId,
@@ -101,6 +102,13 @@ pub enum Event {
         /// Why.
         reason: String,
     },
+    /// The followed cluster's newest assignment was noted.
+    Followed {
+        /// Our route.
+        route: RouteId,
+        /// What it prefers now.
+        preference: Preference,
+    },
     /// A remediation ended.
     SlotClosed {
         /// The gateway.
@@ -187,7 +195,7 @@ impl Event {
             | Self::Ended { action, .. }
             | Self::Settled { action, .. }
             | Self::Advised { action, .. } => Some(action.resource()),
-            Self::Adopted { route, .. } | Self::DriftSeen { route, .. } => {
+            Self::Adopted { route, .. } | Self::DriftSeen { route, .. } | Self::Followed { route, .. } => {
                 Some(Resource::Route(route.clone()))
             }
             _ => None,

@@ -138,7 +138,7 @@ impl ClusterState {
         let from = match &intent.action {
             Action::SetRoute { route, before, path, after } => {
                 let from = self.assignments.get(route).map(|assignment| assignment.path.clone());
-                self.assign(wall_ms, route, path, after, intent.cause);
+                self.assign(at, wall_ms, route, path, after, intent.cause);
                 self.remember_own(route, intent.id, before.as_ref(), after);
                 from.filter(|from| from != path)
             }
@@ -168,7 +168,15 @@ impl ClusterState {
     }
 
     /// The assignment changes here, when the intent is accepted: not when it was planned, nor when EC2 answers.
-    fn assign(&mut self, wall_ms: UnixMs, route: &RouteId, path: &PathId, target: &Target, cause: Cause) {
+    fn assign(
+        &mut self,
+        at: EntryId,
+        wall_ms: UnixMs,
+        route: &RouteId,
+        path: &PathId,
+        target: &Target,
+        cause: Cause,
+    ) {
         let now = self.log_now();
         let timing = self.policy.timing.clone();
         let flaps = self.flaps(route, now);
@@ -192,6 +200,8 @@ impl ClusterState {
             since: if changed { now } else { old.map_or(now, |a| a.since) },
             wall_ms: if changed { wall_ms } else { old.map_or(wall_ms, |a| a.wall_ms) },
             cause: if changed { Some(cause) } else { old.and_then(|a| a.cause) },
+            index: at.index,
+            epoch: self.office.epoch,
             moves: moves(changed && old.is_some()),
             flaps: flaps.saturating_add(u32::from(flap)),
             flapped: if flap { now } else { self.flap_clock(route, now) },
@@ -199,7 +209,7 @@ impl ClusterState {
             own: old.map(|a| a.own.clone()).unwrap_or_default(),
         };
         self.assignments.insert(route.clone(), assignment);
-        let home = self.policy.route(route).and_then(|route| route.paths.first()) == Some(path);
+        let home = self.policy.route(route).and_then(|route| self.home(route)) == Some(path);
         // A switchover holds until its path fails. One that leads home has done its work.
         let over =
             matches!(cause, Cause::Failover | Cause::UnknownGrace) || cause == Cause::Switchover && home;
@@ -312,6 +322,8 @@ impl ClusterState {
             since: now,
             wall_ms,
             cause: None,
+            index: at.index,
+            epoch: self.office.epoch,
             moves: old.map(|a| a.moves.clone()).unwrap_or_default(),
             flaps: old.map_or(0, |a| a.flaps),
             flapped: old.map_or(now, |a| a.flapped),

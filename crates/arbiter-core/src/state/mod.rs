@@ -4,6 +4,7 @@
 //! believes, an intent that breaks a rule is refused by all nodes alike.
 
 mod apply;
+mod following;
 mod history;
 mod intents;
 mod operations;
@@ -19,6 +20,7 @@ pub use remediation::{InstanceRecord, Slot, StopEnd, stop_guards};
 pub use restart::{RESTART_WAITS_MS, Restart};
 
 use crate::command::{Cause, EntryId, Intent, Mode, Outcome, Refusal};
+use crate::follow::Preference;
 use crate::ids::{
     ClusterId, Epoch, GatewayId, Incarnation, InstanceId, IntentId, LogIndex, NodeId, PathId, PolicyVersion,
     Resource, RouteId, Term,
@@ -60,6 +62,9 @@ pub struct ClusterState {
     pub overrides: Overrides,
     /// The committed choice path-for-route.
     pub assignments: BTreeMap<RouteId, Assignment>,
+    /// Which of the followed cluster's paths is preferred for each route of ours that follows.
+    #[serde(default)]
+    pub preferences: BTreeMap<RouteId, Preference>,
     /// Intents without `Outcome` or `Settle`.
     pub unsettled: BTreeMap<IntentId, Unsettled>,
     /// The remediation that is under way.
@@ -143,6 +148,13 @@ pub struct Assignment {
     pub wall_ms: UnixMs,
     /// The rule that chose it; none if it was adopted.
     pub cause: Option<Cause>,
+    /// The newest entry that set or confirmed it: of two assignments of a route the one with the higher index is the
+    /// newer.
+    #[serde(default)]
+    pub index: LogIndex,
+    /// The epoch of that entry.
+    #[serde(default)]
+    pub epoch: Epoch,
     /// The log time of each move within the freeze window, newest last.
     pub moves: VecDeque<LogMs>,
     /// Failovers remembered.

@@ -107,7 +107,7 @@ impl ClusterState {
                 "gateway {waits} waits for its restart by hand: `arbiterctl gateway restart {waits} --cancel` first"
             )));
         }
-        let home = self.policy.route(route).and_then(|route| route.paths.first()) == Some(path);
+        let home = self.policy.route(route).and_then(|route| self.home(route)) == Some(path);
         let there = self.assignments.get(route).is_some_and(|assignment| assignment.path == *path);
         if home && there {
             self.overrides.switchovers.remove(route);
@@ -176,6 +176,11 @@ impl ClusterState {
             return Err(Refusal::NotNextVersion { named: version, next });
         }
         refuse_errors(policy)?;
+        if policy.linux.is_some() != self.policy.linux.is_some() {
+            let what =
+                "EC2's routes and kernel routes can't take each other's place: form a cluster of its own";
+            return Err(Refusal::Other(what.to_owned()));
+        }
         let old = std::mem::replace(&mut self.policy, Arc::new(policy.clone()));
         self.policy_version = version;
         if planted(Bug::DroppedIsForgotten) {
@@ -186,13 +191,14 @@ impl ClusterState {
             self.unsettled.values().map(|doubt| doubt.intent.action.resource()).collect();
         // A name that now stands for another route in another table begins anew.
         let same = |id: &RouteId| {
-            old.route(id)
-                .zip(policy.route(id))
-                .is_some_and(|(old, new)| old.table == new.table && old.destination == new.destination)
+            old.route(id).zip(policy.route(id)).is_some_and(|(old, new)| {
+                (&old.table, &old.destination, old.host) == (&new.table, &new.destination, new.host)
+            })
         };
         self.assignments.retain(|route, _| same(route) || doubted.contains(&Resource::Route(route.clone())));
         let known =
             |route: &RouteId, path: &PathId| policy.route(route).is_some_and(|r| r.paths.contains(path));
+        self.forget_preferences(&policy);
         self.overrides.pins.retain(|route, path| known(route, path));
         self.overrides.switchovers.retain(|route, path| known(route, path));
         self.overrides.drains.retain(|gateway, _| policy.gateway(gateway).is_some());

@@ -25,6 +25,7 @@ pub fn reference() -> Policy {
         gateway: Some(gateway.into()),
         target: Target::Interface(interface.into()),
         observers: vec![],
+        follows: None,
     };
     let route = |name: &str, table: &str, paths: [&str; 2]| Route {
         id: name.into(),
@@ -33,6 +34,8 @@ pub fn reference() -> Policy {
         paths: paths.map(PathId::from).to_vec(),
         drift: DriftAction::Repair,
         importance: 100,
+        host: None,
+        follows: None,
     };
     Policy {
         cluster: "vpn".into(),
@@ -61,6 +64,7 @@ pub fn reference() -> Policy {
         ],
         timing: Timing::default(),
         remediation: Remediation::default(),
+        linux: None,
     }
 }
 
@@ -146,7 +150,13 @@ fn from_dice(mut dice: Dice) -> Policy {
         });
         let path = PathId(format!("tunnel-{id}"));
         let target = Target::Interface(interface);
-        policy.paths.push(Path { id: path.clone(), gateway: Some(name.clone()), target, observers: vec![] });
+        policy.paths.push(Path {
+            id: path.clone(),
+            gateway: Some(name.clone()),
+            target,
+            observers: vec![],
+            follows: None,
+        });
         policy.probes.push(any_probe(dice, format!("inner-{id}"), Subject::Path(path), vec![*id]));
         let others = ids.iter().copied().filter(|other| other != id).collect();
         policy.probes.push(any_probe(dice, format!("outer-{id}"), Subject::Gateway(name), others));
@@ -158,7 +168,13 @@ fn from_dice(mut dice: Dice) -> Policy {
         } else {
             Target::TransitGateway("tgw-1".into())
         };
-        policy.paths.push(Path { id: id.clone(), gateway: None, target, observers: ids.clone() });
+        policy.paths.push(Path {
+            id: id.clone(),
+            gateway: None,
+            target,
+            observers: ids.clone(),
+            follows: None,
+        });
         policy.probes.push(any_probe(dice, "direct".into(), Subject::Path(id), ids));
     }
     for probe in 0..dice.next(3) {
@@ -185,6 +201,8 @@ fn any_route(dice: &mut Dice, table: usize, paths: &[Path]) -> Route {
         paths,
         drift: if dice.flag() { DriftAction::Repair } else { DriftAction::Report },
         importance: dice.next(u32::MAX),
+        host: None,
+        follows: None,
     }
 }
 

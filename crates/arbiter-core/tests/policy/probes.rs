@@ -13,6 +13,7 @@ fn with_direct(observers: &[u64], senders: &[u64], target: Target) -> Policy {
         gateway: None,
         target,
         observers: observers.iter().copied().map(NodeId).collect(),
+        follows: None,
     });
     policy.routes[0].paths.push("direct".into());
     policy.probes.push(probe("direct", Subject::Path("direct".into()), senders, "10.10.1.100"));

@@ -16,6 +16,7 @@ fn policy() -> Policy {
         gateway: Some("strongswan-1".into()),
         target: Target::Interface("eni-1".to_owned()),
         observers: Vec::new(),
+        follows: None,
     };
     let route = Route {
         id: "private-1".into(),
@@ -24,6 +25,8 @@ fn policy() -> Policy {
         paths: vec!["tunnel-1".into()],
         drift: DriftAction::Repair,
         importance: 100,
+        host: None,
+        follows: None,
     };
     Policy { gateways: vec![gateway], paths: vec![path], routes: vec![route], ..Policy::default() }
 }

@@ -2,7 +2,7 @@
 
 use arbiter_control::provider::{Call, Provider};
 use arbiter_core::command::{Action, Outcome};
-use arbiter_core::ids::{Epoch, IntentId, NodeId};
+use arbiter_core::ids::{Epoch, IntentId, LogIndex, NodeId};
 use arbiter_core::policy::{DriftAction, Gateway, Path, Policy, Route, Target};
 use arbiter_ec2::{Ec2, Settings};
 use aws_credential_types::Credentials;
@@ -42,7 +42,7 @@ pub fn gateway(name: &str, instance: &str, interface: &str) -> Gateway {
 }
 
 pub fn path(name: &str, gateway: Option<&str>, target: Target) -> Path {
-    Path { id: name.into(), gateway: gateway.map(Into::into), target, observers: Vec::new() }
+    Path { id: name.into(), gateway: gateway.map(Into::into), target, observers: Vec::new(), follows: None }
 }
 
 pub fn route(name: &str, table: &str, destination: &str, paths: &[&str]) -> Route {
@@ -53,6 +53,8 @@ pub fn route(name: &str, table: &str, destination: &str, paths: &[&str]) -> Rout
         paths: paths.iter().map(|path| (*path).into()).collect(),
         drift: DriftAction::Repair,
         importance: 100,
+        host: None,
+        follows: None,
     }
 }
 
@@ -64,6 +66,7 @@ fn call(number: u64, action: Action, table: &str, destination: &str) -> Call {
     Call {
         cluster: "lab".into(),
         intent: IntentId { epoch: Epoch(17), number },
+        entry: LogIndex(18),
         action,
         table: table.to_owned(),
         destination: destination.to_owned(),

@@ -4,7 +4,11 @@ use super::lists::{committed_for, home, members, observed, probes, right};
 use super::page::{Page, Span, Style};
 use super::table::Table;
 use super::{Readable, before, counted, lasting, or_dash, stale, urgency_style, verdict, whose};
-use crate::view::{AlarmView, ExaminationView, GatewayView, PauseView, RestartView, StagesView, StatusView};
+use crate::view::{
+    AlarmView, ExaminationView, FollowingView, GatewayView, HearingView, PauseView, RestartView, StagesView,
+    StatusView,
+};
+use arbiter_core::follow::FOLLOW_LOST_AFTER_MS;
 use arbiter_core::time::HumanMs;
 
 impl Readable for StatusView {
@@ -66,6 +70,9 @@ impl StatusView {
         page.field("NEXT LOSS", [or_dash(self.next_failure.as_ref())]);
         if let Some(examination) = &self.examination {
             page.field("EXAMINED", examined(examination));
+        }
+        if let Some(following) = &self.following {
+            page.field("FOLLOWING", followed(following));
         }
         let id = self.cluster_id.as_deref().unwrap_or("not formed");
         let text = format!("{} ({id}), policy version {}", self.cluster, self.policy_version);
@@ -185,6 +192,26 @@ fn examined(examination: &ExaminationView) -> [Span; 2] {
     [
         Span::plain(format!("{}, {ago} ago: ", counted(nodes.len(), "node"))),
         Span::new(style, format!("{words} (`arbiterctl doctor`)")),
+    ]
+}
+
+/// Whether the cluster that is followed is heard, where, and how long ago.
+fn followed(following: &FollowingView) -> Vec<Span> {
+    let who = following.cluster_id.as_deref().unwrap_or("nobody yet");
+    let lost = following.heard_age_ms.is_none_or(|age_ms| age_ms > FOLLOW_LOST_AFTER_MS);
+    let heard = match (following.heard_age_ms, &following.from) {
+        (Some(age_ms), Some(from)) => format!("heard {} ago from {from}", HumanMs(age_ms)),
+        _ => "never heard".to_owned(),
+    };
+    let by = |hearing: &HearingView| match hearing.age_ms {
+        Some(age_ms) => format!("{} {}", hearing.node, HumanMs(age_ms)),
+        None => format!("{} never", hearing.node),
+    };
+    let by: Vec<_> = following.heard_by.iter().map(by).collect();
+    vec![
+        Span::plain(format!("{who}: ")),
+        Span::new(if lost { Style::Warn } else { Style::Plain }, heard),
+        Span::plain(format!(" ({})", by.join(", "))),
     ]
 }
 

@@ -1,5 +1,6 @@
 //! Routes and their paths.
 
+use super::following::FollowsView;
 use super::{Answered, View, all, some, verdict};
 use arbiter_core::evidence::Verdict;
 use arbiter_proto::v1;
@@ -39,7 +40,7 @@ pub struct RouteView {
     pub observed_target: Option<String>,
     /// How long ago it was read; `null` if never.
     pub observed_age_ms: Option<u64>,
-    /// Its first path.
+    /// Where it belongs: its first path or, where it follows, the one that stands for theirs.
     pub home: String,
     /// The committed path is home.
     pub at_home: bool,
@@ -57,6 +58,10 @@ pub struct RouteView {
     pub flaps: u32,
     /// For how long it is frozen; `null` if it is not.
     pub frozen_for_ms: Option<u64>,
+    /// What it follows; `null` if it follows nothing.
+    pub follows: Option<FollowsView>,
+    /// The node on whose host it is a kernel route; `null` if it is EC2's.
+    pub host: Option<String>,
 }
 
 /// One path of a route.
@@ -98,6 +103,8 @@ impl From<v1::RouteStatus> for RouteView {
             overrides: wire.overrides,
             flaps: wire.flaps,
             frozen_for_ms: wire.frozen_for_ms,
+            follows: wire.follows.map(FollowsView::from),
+            host: some(wire.host),
         }
     }
 }

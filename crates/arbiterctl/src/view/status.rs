@@ -1,5 +1,6 @@
 //! Everything at one moment, and whether it is right.
 
+use super::following::FollowingView;
 use super::{Answered, GatewayView, MemberView, ProbeView, RouteView, View, all, some};
 use arbiter_proto::v1;
 use serde::Serialize;
@@ -49,6 +50,8 @@ pub struct StatusView {
     pub stages: Vec<StagesView>,
     /// The leader's newest examination of all nodes.
     pub examination: Option<ExaminationView>,
+    /// The cluster that this one follows; `null` if it follows none.
+    pub following: Option<FollowingView>,
     /// Most urgent first.
     pub alarms: Vec<AlarmView>,
 }
@@ -213,6 +216,7 @@ impl From<v1::StatusReply> for StatusView {
             unsettled: all(wire.unsettled),
             stages: all(wire.stages),
             examination: wire.examination.map(ExaminationView::from),
+            following: wire.following.map(FollowingView::from),
             alarms: all(wire.alarms),
         }
     }

@@ -21,6 +21,7 @@ mod pty;
 mod restart;
 mod run;
 mod scenes;
+mod site;
 mod terminal;
 mod views;
 mod waits;

@@ -65,6 +65,8 @@ fn route(number: u64) -> RouteStatus {
         right: true,
         flaps: 0,
         frozen_for_ms: None,
+        follows: None,
+        host: String::new(),
     }
 }
 
@@ -169,6 +171,7 @@ pub fn healthy() -> StatusReply {
         remediating: String::new(),
         next_failure: "one more node may be lost: failover goes on with two of three".into(),
         examination: None,
+        following: None,
     }
 }
 

@@ -2,7 +2,7 @@
 
 use crate::fake::{Fake, Play, Say};
 use crate::run::{Ran, against};
-use crate::{golden, scenes};
+use crate::{golden, scenes, site};
 use arbiter_proto::v1::{Event, StatusReply};
 
 fn node(status: &StatusReply, route: usize) -> Fake {
@@ -32,6 +32,16 @@ fn scene(name: &str, status: &StatusReply, flags: &[&str], code: i32) {
 #[test]
 fn healthy() {
     scene("healthy", &scenes::healthy(), &[], 0);
+}
+
+#[test]
+fn a_cluster_that_follows_says_whom_and_how_it_hears_it() {
+    scene("following", &site::following(), &[], 0);
+}
+
+#[test]
+fn a_cluster_that_follows_and_is_cut_off_says_since_when() {
+    scene("cut-off", &site::cut_off(), &[], 0);
 }
 
 #[test]

@@ -251,6 +251,9 @@ fn happening(policy: &Policy, event: &Event) -> Parts {
         Event::Adopted { route, path, reason } => {
             simple("adopted", route.0.clone(), format!("{route} is taken over on {path}: {reason}"))
         }
+        Event::Followed { route, preference } => {
+            simple("followed", route.0.clone(), format!("{route} follows: {}", preference.words()))
+        }
         Event::SlotClosed { gateway, ending } => {
             let (outcome, how) = match ending {
                 SlotEnding::Healthy => ("healthy", "it is healthy again"),

@@ -3,6 +3,7 @@
 use crate::causes::{causes, innermost};
 use arbiter_core::ids::NodeId;
 use arbiter_proto::v1::admin_client::AdminClient;
+use arbiter_proto::v1::hand_client::HandClient;
 use std::collections::BTreeMap;
 use std::error::Error as _;
 use std::time::Duration;
@@ -56,6 +57,11 @@ impl Peers {
         seat(node, self.channels.get(&node))
     }
 
+    /// The hand on another host's kernel routes.
+    pub fn hand(&self, node: NodeId) -> Result<HandClient<Channel>, Status> {
+        self.channels.get(&node).map(|channel| HandClient::new(channel.clone())).ok_or_else(|| unknown(node))
+    }
+
     /// For questions that are answered late.
     pub fn patient_client(&self, node: NodeId) -> Result<AdminClient<Channel>, Status> {
         seat(node, self.patient.get(&node))
@@ -63,10 +69,13 @@ impl Peers {
 }
 
 fn seat(node: NodeId, channel: Option<&Channel>) -> Result<AdminClient<Channel>, Status> {
-    let unknown = || Status::unavailable(format!("this node lacks the address of node {node}"));
     let client =
         |channel: &Channel| AdminClient::new(channel.clone()).max_decoding_message_size(ANSWER_LIMIT);
-    channel.map(client).ok_or_else(unknown)
+    channel.map(client).ok_or_else(|| unknown(node))
+}
+
+fn unknown(node: NodeId) -> Status {
+    Status::unavailable(format!("this node lacks the address of node {node}"))
 }
 
 /// A question that is given up in time for another answer.

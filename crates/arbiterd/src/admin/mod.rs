@@ -2,6 +2,7 @@
 
 mod doctor;
 pub(crate) mod events;
+mod following;
 pub(crate) mod forward;
 mod operation;
 mod preview;

@@ -1,6 +1,7 @@
 //! A look, as the wire shows it.
 
 use super::events::action_words;
+use super::following;
 use arbiter_control::{Examined, Look, Stages};
 use arbiter_core::command::Mode;
 use arbiter_core::evidence::Verdict;
@@ -49,6 +50,7 @@ pub(crate) fn reply(look: &Look, answered: v1::Answered) -> v1::StatusReply {
         remediating: state.slot.as_ref().map(|slot| slot.gateway.0.clone()).unwrap_or_default(),
         next_failure: next_failure(voters, heard),
         examination: look.examined.as_ref().map(examination),
+        following: following::of_cluster(look),
     }
 }
 
@@ -126,7 +128,7 @@ fn route_status(look: &Look, route: &Route) -> v1::RouteStatus {
         observed: observed.map(|path| path.id.0.clone()).unwrap_or_default(),
         observed_target: view.observed.as_ref().map(ToString::to_string).unwrap_or_default(),
         observed_age_ms: view.observed_age_ms,
-        home: route.paths.first().map(|path| path.0.clone()).unwrap_or_default(),
+        home: state.home(route).map(|path| path.0.clone()).unwrap_or_default(),
         since_wall_ms: assignment.map_or(0, |assignment| assignment.wall_ms.0),
         cause: assignment.and_then(|a| a.cause).map(|cause| cause.to_string()).unwrap_or_default(),
         why: view.why.clone(),
@@ -142,6 +144,8 @@ fn route_status(look: &Look, route: &Route) -> v1::RouteStatus {
         frozen_for_ms: state
             .frozen_until(&route.id, log_now(look))
             .map(|until| until.since_ms(log_now(look))),
+        follows: following::of_route(look, route),
+        host: route.host.map(|host| policy.node_name(host)).unwrap_or_default(),
     }
 }
 

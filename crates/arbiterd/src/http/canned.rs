@@ -109,6 +109,7 @@ fn evidence(policy: &Policy, reports: &[(Report, Option<u64>)]) -> Evidence {
         nodes: reports.iter().map(facts).collect(),
         instances: policy.gateways.iter().map(|gateway| (gateway.id.clone(), runs.clone())).collect(),
         routes: policy.routes.iter().map(|route| (route.id.clone(), at_home(route))).collect(),
+        followed: None,
     }
 }
 

@@ -5,6 +5,7 @@
 
 mod clock;
 mod consensus;
+mod ear;
 mod policy;
 mod post;
 mod prober;
@@ -13,6 +14,7 @@ mod ward;
 
 pub use clock::WorldClock;
 pub use consensus::{Committed, Fate, Log};
+pub use ear::WorldEar;
 pub use policy::{DESTINATION, reference, route};
 pub use post::Post;
 pub use prober::WorldProber;
@@ -51,6 +53,7 @@ pub struct World {
     pub ward: Ward,
     pub clocks: BTreeMap<NodeId, Arc<WorldClock>>,
     pub probers: BTreeMap<NodeId, Arc<WorldProber>>,
+    pub ears: BTreeMap<NodeId, Arc<WorldEar>>,
     /// What nodes have in their own files, where it is not the cluster's policy.
     pub files: BTreeMap<NodeId, Policy>,
     loops: BTreeMap<NodeId, JoinHandle<()>>,
@@ -93,6 +96,7 @@ impl World {
             post: Post::default(),
             ward: Ward::default(),
             probers: ALL.iter().map(|id| (*id, prober(id))).collect(),
+            ears: ALL.iter().map(|id| (*id, Arc::default())).collect(),
             clocks,
             files: BTreeMap::new(),
             loops: BTreeMap::new(),
@@ -120,6 +124,7 @@ impl World {
             consensus: self.log.handle(node),
             provider: self.cloud.handle(node),
             prober: Arc::clone(&self.probers[&node]) as _,
+            ear: Arc::clone(&self.ears[&node]) as _,
             transport: self.post.handle(node),
             examiner: self.ward.handle(node),
             clock: Arc::clone(&self.clocks[&node]) as _,

@@ -27,6 +27,7 @@ pub fn reference() -> Policy {
         gateway: Some(GatewayId(format!("strongswan-{id}"))),
         target: Target::Interface(format!("eni-{id}")),
         observers: Vec::new(),
+        follows: None,
     };
     let policy = Policy {
         cluster: "reference".to_owned(),
@@ -53,6 +54,7 @@ pub fn reference() -> Policy {
             force_stop_after_ms: 10_000,
             ..Remediation::default()
         },
+        linux: None,
     };
     let errors: Vec<_> =
         policy.problems().into_iter().filter(|problem| problem.severity == Severity::Error).collect();
@@ -69,6 +71,8 @@ pub fn route(number: u64, importance: u32, paths: [u64; 2]) -> Route {
         paths: paths.iter().map(|path| PathId(format!("tunnel-{path}"))).collect(),
         drift: DriftAction::Repair,
         importance,
+        host: None,
+        follows: None,
     }
 }
 

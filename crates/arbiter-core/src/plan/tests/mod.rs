@@ -4,6 +4,7 @@ mod alarms;
 mod choosing;
 mod drift;
 mod failback;
+mod following;
 mod operators;
 mod preview;
 mod properties;

@@ -3,7 +3,8 @@
 use crate::command::{Action, Applied, Cause, Mode, Operation};
 use crate::evidence::{Evidence, InstanceState, Verdict};
 use crate::fixture::{
-    Cluster, Dice, dice, eni, force_stop, policy, policy_with_direct_connect, route, set, stop, tunnel,
+    Cluster, Dice, dice, eni, follow, force_stop, policy, policy_with_direct_connect, route, set, stop,
+    tunnel,
 };
 use crate::ids::{GatewayId, PathId};
 use crate::rules::proves;
@@ -12,11 +13,15 @@ use crate::verdict::{self, Judgement};
 use proptest::prelude::*;
 
 fn cluster(dice: &mut Dice) -> Cluster {
-    let policy = if dice.once_in(3) { policy_with_direct_connect() } else { policy() };
+    let mut policy = if dice.once_in(3) { policy_with_direct_connect() } else { policy() };
+    if dice.once_in(3) {
+        follow(&mut policy);
+    }
     let mut cluster = if dice.once_in(3) { Cluster::new(&policy) } else { Cluster::formed(&policy) };
     for _ in 0..dice.below(16) {
         dice.turn(&mut cluster);
     }
+    dice.hears(&mut cluster);
     if dice.once_in(2) {
         let operation = dice.operation();
         cluster.asked(operation);
@@ -52,7 +57,8 @@ fn s4(state: &ClusterState, evidence: &Evidence, action: &Action, cause: Cause) 
         state.assignments.get(id).map(|assignment| &assignment.path).filter(|path| on.paths.contains(path));
     let Some(from) = from.filter(|from| *from != to) else { return Ok(()) };
     let (here, there) = (verdict(from), verdict(to));
-    let rank = |path: &PathId| on.paths.iter().position(|it| it == path);
+    let followed = state.preferred_path(on).map(|(path, _)| path.id.clone());
+    let rank = |path: &PathId| (followed.as_ref() != Some(path), on.paths.iter().position(|it| it == path));
     let overrides = &state.overrides;
     let wait_ms = state.policy.timing.failback_wait_ms(state.flaps(id, state.log_now()));
     let allowed = match cause {
@@ -64,6 +70,11 @@ fn s4(state: &ClusterState, evidence: &Evidence, action: &Action, cause: Cause) 
         Cause::Drain => gateway(from).is_some_and(|gateway| state.is_drained(&gateway)),
         Cause::Switchover => overrides.switchovers.get(id) == Some(to),
         Cause::Pin => overrides.pins.get(id) == Some(to),
+        Cause::Follow => {
+            let held = [&overrides.pins, &overrides.switchovers].iter().any(|it| it.get(id) == Some(from));
+            let drained = gateway(to).is_some_and(|gateway| state.is_drained(&gateway));
+            followed.as_ref() == Some(to) && there.verdict == Verdict::Up && !held && !drained
+        }
         _ => false,
     };
     if allowed { Ok(()) } else { Err(format!("leaves {from}, which is {}, by {cause}", here.verdict)) }

@@ -13,6 +13,7 @@ mod nearest;
 mod nodes;
 mod numbers;
 mod probes;
+mod site;
 mod topology;
 
 pub use nearest::{nearest, suggestion};

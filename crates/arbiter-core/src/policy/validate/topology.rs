@@ -2,7 +2,7 @@
 
 use super::super::{Gateway, Path, Policy, Route, Target};
 use super::names::provider_id;
-use super::{Findings, PATHS_PER_ROUTE_MAX, SUGGESTIONS_MAX, cidr};
+use super::{Findings, PATHS_PER_ROUTE_MAX, SUGGESTIONS_MAX, cidr, site};
 use crate::ids::{GatewayId, NodeId, PathId};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -15,9 +15,9 @@ pub(super) fn check(policy: &Policy, findings: &mut Findings) {
     let paths: BTreeMap<&PathId, &Path> = policy.paths.iter().map(|path| (&path.id, path)).collect();
     let mut destinations = BTreeMap::new();
     for (i, route) in policy.routes.iter().enumerate() {
-        check_route(&paths, i, route, findings);
+        check_route(policy, &paths, i, route, findings);
         check_paths_of_route(&paths, i, route, findings);
-        if let Some(first) = destinations.insert((&route.table, &route.destination), &route.id) {
+        if let Some(first) = destinations.insert((route.host, &route.table, &route.destination), &route.id) {
             findings.error(
                 format!("routes[{i}].destination"),
                 format!("route `{first}` already keeps `{}` in `{}`", route.destination, route.table),
@@ -32,8 +32,12 @@ fn gateways(policy: &Policy, findings: &mut Findings) {
     let (mut nodes, mut instances, mut interfaces) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
     for (i, gateway) in policy.gateways.iter().enumerate() {
         let place = |field: &str| format!("gateways[{i}].{field}");
-        provider_id(findings, &place("instance"), "an instance", gateway.instance.as_str(), &["i-"]);
-        provider_id(findings, &place("interface"), "a network interface", &gateway.interface, &["eni-"]);
+        if policy.linux.is_none() {
+            provider_id(findings, &place("instance"), "an instance", gateway.instance.as_str(), &["i-"]);
+            provider_id(findings, &place("interface"), "a network interface", &gateway.interface, &["eni-"]);
+        } else {
+            site::gateway(i, gateway, findings);
+        }
         known_node(policy, findings, &place("node"), gateway.node);
         if let Some(first) = nodes.insert(gateway.node, &gateway.id) {
             let message = format!("gateway `{first}` already has node `{}`", policy.node_name(gateway.node));
@@ -43,7 +47,9 @@ fn gateways(policy: &Policy, findings: &mut Findings) {
             let message = format!("gateway `{first}` already has instance `{}`", gateway.instance);
             findings.error(place("instance"), message, "each has its own");
         }
-        if let Some(first) = interfaces.insert(&gateway.interface, &gateway.id) {
+        if policy.linux.is_none()
+            && let Some(first) = interfaces.insert(&gateway.interface, &gateway.id)
+        {
             let message = format!("gateway `{first}` already has interface `{}`", gateway.interface);
             findings.error(place("interface"), message, "each has its own");
         }
@@ -68,15 +74,37 @@ fn check_path(
     findings: &mut Findings,
 ) {
     let place = |field: &str| format!("paths[{i}].{field}");
+    if policy.linux.is_some() {
+        site::path(&place("target"), path, findings);
+    } else {
+        target_of_ec2(&place("target"), path, findings);
+    }
+    judges(policy, gateways, i, path, findings);
+}
+
+fn target_of_ec2(place: &str, path: &Path, findings: &mut Findings) {
     let (what, prefixes): (_, &[&str]) = match &path.target {
         Target::Interface(_) => ("a network interface", &["eni-"]),
         Target::Gateway(_) => ("a virtual private or internet gateway", &["vgw-", "igw-"]),
         Target::TransitGateway(_) => ("a transit gateway", &["tgw-"]),
-        Target::Other(_) => ("a target that routes can be given", &["eni-", "vgw-", "igw-", "tgw-"]),
+        Target::NextHop { .. } | Target::Other(_) => {
+            ("a target that routes can be given", &["eni-", "vgw-", "igw-", "tgw-"])
+        }
     };
     if path.gateway.is_none() {
-        provider_id(findings, &place("target"), what, &path.target.to_string(), prefixes);
+        provider_id(findings, place, what, &path.target.to_string(), prefixes);
     }
+}
+
+/// Who judges it: its gateway's own node, or observers.
+fn judges(
+    policy: &Policy,
+    gateways: &BTreeMap<&GatewayId, &Gateway>,
+    i: usize,
+    path: &Path,
+    findings: &mut Findings,
+) {
+    let place = |field: &str| format!("paths[{i}].{field}");
     for (k, node) in path.observers.iter().enumerate() {
         known_node(policy, findings, &format!("paths[{i}].observers[{k}]"), *node);
     }
@@ -106,6 +134,7 @@ fn check_path(
             id.as_str(),
             gateways.keys().map(|id| id.as_str()),
         ),
+        Some(_) if policy.linux.is_some() => {}
         Some(gateway) if path.target != Target::Interface(gateway.interface.clone()) => findings.error(
             place("target"),
             format!("path `{}` points at `{}`, not at its gateway's interface", path.id, path.target),
@@ -115,11 +144,23 @@ fn check_path(
     }
 }
 
-fn check_route(paths: &BTreeMap<&PathId, &Path>, i: usize, route: &Route, findings: &mut Findings) {
-    provider_id(findings, &format!("routes[{i}].table"), "a route table", &route.table, &["rtb-"]);
+fn check_route(
+    policy: &Policy,
+    paths: &BTreeMap<&PathId, &Path>,
+    i: usize,
+    route: &Route,
+    findings: &mut Findings,
+) {
     if let Err(bad) = cidr::check(&route.destination) {
         findings.error(format!("routes[{i}].destination"), bad.message, bad.help);
     }
+    if policy.linux.is_some() {
+        site::route(policy, i, route, findings);
+    } else {
+        provider_id(findings, &format!("routes[{i}].table"), "a route table", &route.table, &["rtb-"]);
+        site::not_on_ec2(i, route, findings);
+    }
+    site::follows(policy, i, route, findings);
     let place = format!("routes[{i}].paths");
     match route.paths.len() {
         0 => {

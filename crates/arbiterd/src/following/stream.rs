@@ -1,0 +1,159 @@
+//! One node of the followed cluster, listened to again and again.
+
+use super::{Word, Words};
+use crate::assignments::{ASSIGNED_VERSION, SAID_EVERY};
+use crate::causes::innermost;
+use arbiter_core::follow::FollowedRoute;
+use arbiter_core::ids::{ClusterId, Epoch, LogIndex, PathId, RouteId};
+use arbiter_core::policy::FOLLOWING_ROUTES_MAX;
+use arbiter_proto::v1;
+use arbiter_proto::v1::assignments_client::AssignmentsClient;
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::watch;
+use tonic::Status;
+use tonic::transport::Endpoint;
+
+/// A new connection is given up after this; the next try follows soon.
+const CONNECT_TIMEOUT: Duration = Duration::from_millis(500);
+
+/// The same with the time that it takes to look up a name.
+const BEGIN_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// A line that swallows everything is noticed by these.
+const KEEPALIVE_EVERY: Duration = Duration::from_secs(1);
+const KEEPALIVE_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// A stream that is silent for so long is broken: the other side speaks every second.
+const SILENCE: Duration = Duration::from_secs(3);
+
+/// The wait before the next try doubles with each failure, from the first to the second of these. The way to a node may
+/// lead over a route that is moving just now: it must be tried again soon.
+const RETRY_FIRST: Duration = Duration::from_millis(200);
+const RETRY_LAST: Duration = Duration::from_secs(2);
+
+/// A few kilobytes for a hundred routes; more is no answer of ours.
+const WORD_BYTES: usize = 256 * 1024;
+
+pub(super) fn endpoint(address: &str) -> Result<Endpoint, tonic::transport::Error> {
+    let endpoint = Endpoint::from_shared(format!("http://{address}"))?;
+    Ok(endpoint
+        .connect_timeout(CONNECT_TIMEOUT)
+        .tcp_nodelay(true)
+        .http2_keep_alive_interval(KEEPALIVE_EVERY)
+        .keep_alive_timeout(KEEPALIVE_TIMEOUT)
+        .keep_alive_while_idle(true))
+}
+
+/// Listens at one address.
+pub(super) struct Listener {
+    pub follower: String,
+    /// The name of the cluster that is meant.
+    pub cluster: String,
+    pub address: String,
+    pub endpoint: Endpoint,
+    pub words: Arc<Words>,
+}
+
+impl Listener {
+    /// Ends with the sender of the routes: when the node ends.
+    pub async fn keep_listening(self, mut routes: watch::Receiver<BTreeSet<RouteId>>) {
+        let (mut wait, mut said) = (RETRY_FIRST, String::new());
+        loop {
+            let asked = routes.borrow_and_update().clone();
+            if asked.is_empty() {
+                match routes.changed().await {
+                    Ok(()) => continue,
+                    Err(_) => return,
+                }
+            }
+            let mut heard = false;
+            let ended = tokio::select! {
+                ended = self.listen(&asked, &mut heard) => ended,
+                alive = routes.changed() => match alive {
+                    Ok(()) => continue,
+                    Err(_) => return,
+                },
+            };
+            if heard {
+                if !said.is_empty() {
+                    tracing::info!(address = self.address, "the followed cluster was heard again");
+                }
+                (wait, said) = (RETRY_FIRST, String::new());
+            }
+            let error = match ended {
+                // It has ended in good order, as each does after a while: begun again at once, on a new connection.
+                Ok(()) if heard => continue,
+                Ok(()) => "it has ended the stream without a word".to_owned(),
+                Err(error) => innermost(&error),
+            };
+            if said != error {
+                tracing::warn!(
+                    address = self.address,
+                    error,
+                    "the followed cluster is not heard at this address"
+                );
+                said = error;
+            }
+            tokio::time::sleep(wait).await;
+            wait = (wait * 2).min(RETRY_LAST);
+        }
+    }
+
+    /// Listens until the stream ends.
+    async fn listen(&self, routes: &BTreeSet<RouteId>, heard: &mut bool) -> Result<(), Status> {
+        let late = |_| Status::deadline_exceeded(format!("no answer within {BEGIN_TIMEOUT:?}"));
+        let begin = async {
+            let channel =
+                self.endpoint.connect().await.map_err(|error| Status::from_error(Box::new(error)))?;
+            let mut client = AssignmentsClient::new(channel).max_decoding_message_size(WORD_BYTES);
+            let routes = routes.iter().map(|route| route.0.clone()).collect();
+            client.watch(v1::WatchRequest { follower: self.follower.clone(), routes }).await
+        };
+        let mut stream = tokio::time::timeout(BEGIN_TIMEOUT, begin).await.map_err(late)??.into_inner();
+        loop {
+            let silent = |_| {
+                Status::deadline_exceeded(format!(
+                    "nothing was said for {SILENCE:?}, although it \
+                speaks every {SAID_EVERY:?}"
+                ))
+            };
+            let Some(assigned) = tokio::time::timeout(SILENCE, stream.message()).await.map_err(silent)??
+            else {
+                return Ok(());
+            };
+            let word = self.read(assigned)?;
+            self.words.heard(&self.address, word);
+            *heard = true;
+        }
+    }
+
+    fn read(&self, assigned: v1::Assigned) -> Result<Word, Status> {
+        let refused = |why: String| Err(Status::failed_precondition(why));
+        if assigned.version != ASSIGNED_VERSION {
+            let version = assigned.version;
+            return refused(format!("it says version {version}, this program reads {ASSIGNED_VERSION}"));
+        }
+        if assigned.cluster != self.cluster || assigned.cluster_id.is_empty() {
+            return refused(format!(
+                "it is of cluster `{}`, and `{}` is meant",
+                assigned.cluster, self.cluster
+            ));
+        }
+        if assigned.routes.len() > FOLLOWING_ROUTES_MAX {
+            return refused(format!("it says {} routes: too many", assigned.routes.len()));
+        }
+        let route = |route: v1::AssignedRoute| {
+            let (path, epoch, index) = (PathId(route.path), Epoch(route.epoch), LogIndex(route.index));
+            (RouteId(route.route), FollowedRoute { path, epoch, index })
+        };
+        Ok(Word {
+            cluster: ClusterId(assigned.cluster_id),
+            node: assigned.node,
+            routes: assigned.routes.into_iter().map(route).collect(),
+            at: self.words.clock.now(),
+            as_of_ms: assigned.as_of_ms,
+        })
+    }
+}
