@@ -17,6 +17,18 @@ pub fn folder(named: Option<&Path>) -> anyhow::Result<PathBuf> {
     Ok(own.parent().context("this program is in no folder")?.to_owned())
 }
 
+/// Tells `arbiterd` to be a node of a cluster on premises, which knows nothing of EC2.
+pub(crate) fn be_site_node(command: &mut Command, name: &str, home: &Path, config: &Path) {
+    command
+        .env_clear()
+        .env("PATH", std::env::var_os("PATH").unwrap_or_default())
+        .env("HOME", home)
+        .env("RUST_BACKTRACE", "1")
+        .arg("--config")
+        .arg(config)
+        .args(["--node", name]);
+}
+
 /// Tells `arbiterd` to be a node of a cluster whose EC2 is the lab's endpoint. Nothing of the user's own AWS
 /// environment reaches it: neither keys nor proxies nor profiles.
 pub(crate) fn be_node(command: &mut Command, node: Node, home: &Path, endpoint_url: &str, config: &Path) {

@@ -2,8 +2,10 @@
 
 use super::cluster::Node;
 use arbiter_proto::v1::admin_client::AdminClient;
-use arbiter_proto::v1::{Asking, HandOverRequest, StatusReply, StatusRequest};
+use arbiter_proto::v1::operate_request::Operation;
+use arbiter_proto::v1::{Asking, HandOverRequest, OperateRequest, StatusReply, StatusRequest, Switchover};
 use std::collections::BTreeMap;
+use std::fmt::Display;
 use std::net::SocketAddr;
 use std::time::Duration;
 use tokio::sync::watch;
@@ -29,15 +31,15 @@ pub(crate) struct View {
 
 /// Asks all nodes, until it is dropped.
 #[derive(Debug)]
-pub(crate) struct Watch {
-    views: BTreeMap<Node, watch::Receiver<Option<View>>>,
-    clients: BTreeMap<Node, AdminClient<Channel>>,
+pub(crate) struct Watch<N = Node> {
+    views: BTreeMap<N, watch::Receiver<Option<View>>>,
+    clients: BTreeMap<N, AdminClient<Channel>>,
     _tasks: JoinSet<()>,
 }
 
-impl Watch {
+impl<N: Copy + Ord + Display> Watch<N> {
     /// Begins to ask; nodes that are not there yet are asked until they are.
-    pub fn start(listen: &BTreeMap<Node, SocketAddr>) -> anyhow::Result<Self> {
+    pub fn start(listen: &BTreeMap<N, SocketAddr>) -> anyhow::Result<Self> {
         let (mut views, mut clients, mut tasks) = (BTreeMap::new(), BTreeMap::new(), JoinSet::new());
         for (node, at) in listen {
             let endpoint = Endpoint::from_shared(format!("http://{at}"))?.connect_timeout(ASK_TIMEOUT);
@@ -51,7 +53,7 @@ impl Watch {
     }
 
     /// The views that are young enough to be believed.
-    pub fn views(&self) -> BTreeMap<Node, View> {
+    pub fn views(&self) -> BTreeMap<N, View> {
         let young = |view: &View| view.at.elapsed() <= VIEW_LASTS;
         self.views
             .iter()
@@ -60,13 +62,31 @@ impl Watch {
     }
 
     /// Asks `leader` to give the leadership to `to`, as an operator does. Whether it came to pass must be seen.
-    pub async fn hand_over(&self, leader: Node, to: Node) -> Result<(), String> {
+    pub async fn hand_over(&self, leader: N, to: N) -> Result<(), String> {
         let Some(client) = self.clients.get(&leader) else { return Err(format!("{leader} is unknown")) };
-        let request = HandOverRequest { asking: Some(Asking::default()), to: to.name().to_owned() };
+        let request = HandOverRequest { asking: Some(Asking::default()), to: to.to_string() };
         match timeout(HAND_OVER_TIMEOUT, client.clone().hand_over(request)).await {
             Ok(Ok(_)) => Ok(()),
             Ok(Err(status)) => Err(format!("{leader} does not hand over to {to}: {}", status.message())),
             Err(_) => Err(format!("{leader} does not answer the request to hand over to {to}")),
+        }
+    }
+
+    /// Asks a node, as an operator does, to switch a route over to a path. Whether it came to pass must be seen.
+    pub async fn switch(&self, node: N, route: &str, path: &str, request_id: String) -> Result<(), String> {
+        let Some(client) = self.clients.get(&node) else { return Err(format!("{node} is unknown")) };
+        let operation = Switchover { route: route.to_owned(), path: path.to_owned() };
+        let request = OperateRequest {
+            asking: Some(Asking::default()),
+            request_id,
+            by: "the lab".to_owned(),
+            operation: Some(Operation::Switchover(operation)),
+        };
+        match timeout(ASK_TIMEOUT * 5, client.clone().operate(request)).await {
+            Ok(Ok(reply)) if reply.get_ref().refusal.is_empty() => Ok(()),
+            Ok(Ok(reply)) => Err(format!("the switchover is refused: {}", reply.into_inner().refusal)),
+            Ok(Err(status)) => Err(format!("the switchover has failed: {}", status.message())),
+            Err(_) => Err(format!("{node} does not answer the request to switch {route} over")),
         }
     }
 }

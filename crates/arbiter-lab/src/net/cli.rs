@@ -69,7 +69,8 @@ enum NetCommand {
     },
     /// Play a scenario in a lab of its own, which ends with it. The exit code is 0 only if all was seen.
     Run {
-        /// `goals` (the five goals and all other cases), `slice` (the five goals and the cut line), or one case.
+        /// `goals` (the five goals and all other cases), `slice` (the five goals and the cut line), `following` (how the
+        /// data centre's own cluster follows), or one case.
         #[arg(value_parser = scenario_named)]
         scenario: String,
         #[command(flatten)]
@@ -118,9 +119,10 @@ struct BuildArgs {
     /// How fast the cluster is to judge: as by default, or with patience, for a small and busy machine.
     #[arg(long, value_enum, default_value_t)]
     pace: Pace,
-    /// Who decides about the way back: the routers' reachability tracking, or nobody.
-    #[arg(long, value_enum, default_value_t)]
-    site: SiteSide,
+    /// Who decides about the way back: the routers' reachability tracking, the data centre's own cluster, or nobody. By
+    /// default the tracking, or whatever the scenario is about.
+    #[arg(long, value_enum)]
+    site: Option<SiteSide>,
     /// How often the routers' tracking looks, in milliseconds.
     #[arg(long, value_name = "MS", default_value_t = 5_000, value_parser = clap::value_parser!(u64).range(500..=60_000))]
     sla_every_ms: u64,
@@ -148,7 +150,8 @@ impl BuildArgs {
         use clap::ValueEnum;
         let mut words = vec!["--bin-dir".to_owned(), bin_dir];
         words.extend(["--pace".to_owned(), name(self.pace.to_possible_value())]);
-        words.extend(["--site".to_owned(), name(self.site.to_possible_value())]);
+        let site = self.site.and_then(|site| site.to_possible_value());
+        words.extend(site.into_iter().flat_map(|site| ["--site".to_owned(), site.get_name().to_owned()]));
         words.extend(["--sla-every-ms".to_owned(), self.sla_every_ms.to_string()]);
         if self.no_cluster {
             words.push("--no-cluster".to_owned());
@@ -156,7 +159,14 @@ impl BuildArgs {
         Ok(words)
     }
 
-    fn settings(&self, folder: &Path) -> anyhow::Result<Settings> {
+    /// For these cases; for none, a lab to look around in.
+    fn settings(&self, folder: &Path, cases: &[Case]) -> anyhow::Result<Settings> {
+        let follows = cases.iter().find(|case| case.is_of_the_site_cluster());
+        let default = if follows.is_some() { SiteSide::Cluster } else { SiteSide::default() };
+        let site = self.site.unwrap_or(default);
+        if let Some(case) = follows.filter(|_| site != SiteSide::Cluster) {
+            anyhow::bail!("{} is about the data centre's own cluster: `--site cluster`", case.name());
+        }
         let arbiterd = if self.no_cluster { None } else { Some(self.bin_dir()?.join("arbiterd")) };
         if let Some(program) = &arbiterd {
             anyhow::ensure!(program.is_file(), "{} is not there; `scripts/lab` builds it", program.display());
@@ -165,7 +175,7 @@ impl BuildArgs {
             folder: folder.to_owned(),
             arbiterd,
             pace: self.pace,
-            site: self.site,
+            site,
             sla_every: Duration::from_millis(self.sla_every_ms),
         })
     }
@@ -188,12 +198,13 @@ pub async fn run(args: NetArgs) -> anyhow::Result<ExitCode> {
         NetCommand::Shell { host, program } => shell(host, &program).await,
         NetCommand::Run { scenario, how, build } => play(&scenario, &how, &build),
         NetCommand::Inside { folder, scenario: None, build, .. } => {
-            serve::stay(build.settings(&folder)?).await.map(|()| ExitCode::SUCCESS)
+            serve::stay(build.settings(&folder, &[])?).await.map(|()| ExitCode::SUCCESS)
         }
         NetCommand::Inside { folder, scenario: Some(scenario), how, build } => {
             let cases = Case::scenario(&scenario).map_err(anyhow::Error::msg)?;
+            let settings = build.settings(&folder, &cases)?;
             let run = Run { cases, faults: !how.skip_faults, json: how.json };
-            serve::play(build.settings(&folder)?, &run).await
+            serve::play(settings, &run).await
         }
     }
 }
@@ -206,7 +217,7 @@ fn say(text: &str) {
 async fn up(build: &BuildArgs) -> anyhow::Result<ExitCode> {
     let up = sandbox::folder_of_up()?;
     anyhow::ensure!(sandbox::owner(&up).is_none(), "the lab is up already; `scripts/lab down` ends it");
-    build.settings(&up)?;
+    build.settings(&up, &[])?;
     let rights = Rights::of_this_machine()?;
     let folder = sandbox::new_folder_of_up()?;
     let mut words = inside(&folder);
@@ -237,7 +248,7 @@ async fn up(build: &BuildArgs) -> anyhow::Result<ExitCode> {
 
 /// Becomes the lab that plays: whoever waits for us waits for it, and a signal for us reaches it.
 fn play(scenario: &str, how: &RunArgs, build: &BuildArgs) -> anyhow::Result<ExitCode> {
-    build.settings(Path::new("/"))?;
+    build.settings(Path::new("/"), &Case::scenario(scenario).map_err(anyhow::Error::msg)?)?;
     anyhow::ensure!(!build.no_cluster, "a scenario is about the cluster: leave --no-cluster out");
     let rights = Rights::of_this_machine()?;
     let folder = sandbox::new_folder(None)?;

@@ -10,7 +10,7 @@ use std::net::SocketAddr;
 use std::path::Path;
 
 /// The port of every node.
-const PORT: u16 = 7_400;
+pub(super) const PORT: u16 = 7_400;
 /// The payload of the probes that look for an MTU black hole: with all headers it fills the tunnel nearly.
 const LARGE: u16 = 1_200;
 
@@ -26,7 +26,7 @@ pub(super) enum Pace {
 }
 
 impl Pace {
-    const fn of_raft(self) -> &'static str {
+    pub const fn of_raft(self) -> &'static str {
         match self {
             Self::Default => "",
             Self::Patient => {
@@ -35,14 +35,14 @@ impl Pace {
         }
     }
 
-    const fn of_reports(self) -> &'static str {
+    pub const fn of_reports(self) -> &'static str {
         match self {
             Self::Default => "",
             Self::Patient => "report_stale_after = \"1s\"\n",
         }
     }
 
-    const fn of_probes(self) -> &'static str {
+    pub const fn of_probes(self) -> &'static str {
         match self {
             Self::Default => "",
             Self::Patient => "fall = 6\ntimeout_min = \"100ms\"\n",
@@ -51,7 +51,7 @@ impl Pace {
 }
 
 /// The waits that nobody wants to sit through; all else is as it is by default.
-const TIMES: &str = r#"
+pub(super) const TIMES: &str = r#"
 [timing]
 failback_after = "3s"              # shortened
 failback_max = "10s"               # shortened

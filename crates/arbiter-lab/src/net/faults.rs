@@ -3,10 +3,11 @@
 //! What falls silent does so by nftables: a table of its own for each fault, on the router where it happens. What dies
 //! is killed. Whatever is in force is known, so that `heal` undoes exactly that.
 
-use super::cluster::{host_of, node_of};
+use super::cluster::{PORT, host_of, node_of};
 use super::lab::{Inner, Lab};
 use super::machine::Service;
-use super::topology::{Host, SIDES, Side};
+use super::site_cluster;
+use super::topology::{Host, SIDES, Side, VPC_NET};
 use crate::demo::cluster::GATEWAYS;
 use crate::world::{InstanceState, World};
 use clap::ValueEnum;
@@ -46,6 +47,10 @@ pub(super) enum FaultName {
     ArbiterdKilled,
     /// The internet loses some packets of both tunnels at random, each way.
     Loss,
+    /// The data centre's nodes reach none of the cloud's nodes; all else passes.
+    SiteCutOff,
+    /// An on-premises router's own pings through its tunnel get lost; all else passes.
+    SiteProbeBlind,
 }
 
 impl FaultName {
@@ -147,6 +152,15 @@ impl Lab {
                 let chance = format!("numgen random mod 100 < {percent} drop");
                 inner.drop_at(Host::Internet, "loss", &Rules::of_both_tunnels(&chance)).await
             }
+            FaultName::SiteCutOff => {
+                for host in site_cluster::HOSTS {
+                    inner.drop_at(host, "site_cut_off", &Rules::to_cloud_nodes()).await?;
+                }
+                Ok(())
+            }
+            FaultName::SiteProbeBlind => {
+                inner.drop_at(side.router, "site_probe_blind", &Rules::pings_to(side.inner_gateway)).await
+            }
         }
     }
 
@@ -247,6 +261,18 @@ impl Rules {
         let inward =
             format!("        ip saddr {a} ip daddr {b} drop\n        ip saddr {b} ip daddr {a} drop\n");
         Self { inward, outward: String::new() }
+    }
+
+    /// What goes to the port of a node in the VPC.
+    fn to_cloud_nodes() -> Self {
+        let outward = format!("        ip daddr {VPC_NET} tcp dport {PORT} drop\n");
+        Self { inward: String::new(), outward }
+    }
+
+    /// Pings to one address, before they leave.
+    fn pings_to(address: &str) -> Self {
+        let outward = format!("        ip daddr {address} icmp type echo-request drop\n");
+        Self { inward: String::new(), outward }
     }
 
     /// The table of a fault. A second fault of the same name adds to the first.

@@ -7,7 +7,9 @@ use super::machine::{Machine, Pids};
 use super::meter::Meter;
 use super::nat;
 use super::site::{self, IpSla, SiteSide, WaysBack};
+use super::site_cluster;
 use super::topology::{ENDPOINT_ADDRESS, ENDPOINT_PORT, Host};
+use super::turns::Turns;
 use super::vpc::{self, VpcRouter};
 use super::wires::{self, Machines};
 use crate::demo::cluster::GATEWAYS;
@@ -48,11 +50,15 @@ pub(super) struct Lab {
     pub settings: Settings,
     pub endpoint: EndpointHandle,
     pub watch: Watch,
+    /// What the nodes of the data centre's own cluster say; none without it.
+    pub site_watch: Option<Watch<Host>>,
     pub meter: Meter,
     pub pids: Pids,
     pub esp: Esp,
     /// Which router carries each way back.
     pub ways: watch::Sender<WaysBack>,
+    /// When either direction turned.
+    pub turns: Turns,
     secret: String,
     inner: Mutex<Inner>,
 }
@@ -80,6 +86,9 @@ impl Lab {
         let config = settings.folder.join("cluster.toml");
         std::fs::write(&config, cluster::cluster_toml(settings.pace))
             .with_context(|| format!("{} can't be written", config.display()))?;
+        let site = settings.folder.join("site.toml");
+        std::fs::write(&site, site_cluster::site_toml(settings.pace))
+            .with_context(|| format!("{} can't be written", site.display()))?;
 
         let pids = Pids::default();
         let mut machines = Machines::new();
@@ -101,14 +110,30 @@ impl Lab {
         inner.machine(Host::Vpc)?.ip(&vpc::rules(&world)).await?;
         inner.machine(Host::Internet)?.nft(&nat::of_site()).await?;
         inner.vpc.program(&inner.machines, &world).await?;
-        let ways = watch::Sender::new(site::at_home());
+        let has_cluster = settings.site == SiteSide::Cluster;
+        // The cluster makes the ways back itself.
+        let ways = watch::Sender::new(if has_cluster { WaysBack::new() } else { site::at_home() });
         let lines: Vec<_> =
             ways.borrow().iter().filter_map(|(net, letter)| site::line(net, letter)).collect();
         inner.machine(Host::Core)?.ip(&lines).await?;
         let meter = Meter::start(&pids)?;
         let watch = Watch::start(&cluster::addresses())?;
-        let lab =
-            Self { settings, endpoint, watch, meter, pids, esp, ways, secret, inner: Mutex::new(inner) };
+        let site_watch = has_cluster.then(|| Watch::start(&site_cluster::addresses())).transpose()?;
+        let turns = Turns::default();
+        turns.routes(&world, meter.now_us());
+        let lab = Self {
+            settings,
+            endpoint,
+            watch,
+            site_watch,
+            meter,
+            pids,
+            esp,
+            ways,
+            turns,
+            secret,
+            inner: Mutex::new(inner),
+        };
         let mut inner = lab.inner.lock().await;
         for host in Host::ALL {
             lab.start_services(&mut inner, host).await?;
@@ -130,10 +155,11 @@ impl Lab {
     pub async fn start_services(&self, inner: &mut Inner, host: Host) -> anyhow::Result<()> {
         let machine = inner.machine(host)?;
         charon::start(host, machine).await?;
-        match &self.settings.arbiterd {
-            Some(arbiterd) => cluster::start(host, machine, &self.settings.folder, arbiterd),
-            None => Ok(()),
+        let Some(arbiterd) = &self.settings.arbiterd else { return Ok(()) };
+        if self.settings.site == SiteSide::Cluster {
+            site_cluster::start(host, machine, &self.settings.folder, arbiterd)?;
         }
+        cluster::start(host, machine, &self.settings.folder, arbiterd)
     }
 
     /// Boots a host that is off; one that is on is left alone.
@@ -154,6 +180,9 @@ impl Lab {
 
     /// The ways back that went with a router's cable.
     async fn renew_ways(&self, inner: &Inner) -> anyhow::Result<()> {
+        if self.settings.site == SiteSide::Cluster {
+            return Ok(());
+        }
         let lines = {
             let ways = self.ways.borrow();
             let alive = ways.iter().filter(|(_, letter)| {
@@ -182,7 +211,9 @@ impl Lab {
     async fn program(&self, inner: &mut Inner) -> anyhow::Result<()> {
         let world = self.endpoint.world().snapshot();
         let Inner { machines, vpc, .. } = inner;
-        vpc.program(machines, &world).await
+        vpc.program(machines, &world).await?;
+        self.turns.routes(&world, self.meter.now_us());
+        Ok(())
     }
 
     /// What the endpoint's world says happens to the hosts and to the VPC's router. Goes on until something fails.
@@ -212,7 +243,12 @@ impl Lab {
     /// The data centre's side, as the settings have it. Goes on until something fails.
     pub async fn run_site(&self) -> anyhow::Result<Infallible> {
         match self.settings.site {
-            SiteSide::IpSla => IpSla { every: self.settings.sla_every }.run(&self.pids, &self.ways).await,
+            SiteSide::IpSla => {
+                let turned = |ways: &WaysBack| self.turns.ways_back(ways, self.meter.now_us());
+                turned(&self.ways.borrow());
+                IpSla { every: self.settings.sla_every }.run(&self.pids, &self.ways, turned).await
+            }
+            SiteSide::Cluster => site_cluster::watch(self).await,
             SiteSide::None => std::future::pending().await,
         }
     }

@@ -25,8 +25,10 @@ mod sandbox;
 mod scenarios;
 mod serve;
 mod site;
+mod site_cluster;
 mod status;
 mod topology;
+mod turns;
 mod vpc;
 mod wires;
 

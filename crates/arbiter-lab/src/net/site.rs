@@ -6,8 +6,8 @@
 //! The core router prefers each subnet's own router, takes the other when that one is not offered, and leaves everything
 //! as it is when none is. [`IpSla`] does just that, for both routers and the core router at once.
 //!
-//! Whatever else decides about the way back (a cluster of nodes on Linux routers, say) takes this one's place: start
-//! the lab without it (`--site none`), and let it write to the core router's table.
+//! The data centre's own cluster takes its place with `--site cluster` ([`super::site_cluster`]). Whatever else shall decide:
+//! start the lab without either (`--site none`), and let it write to the core router's table.
 
 use super::exec;
 use super::machine::Pids;
@@ -26,6 +26,8 @@ pub(super) enum SiteSide {
     /// The routers' reachability tracking.
     #[default]
     IpSla,
+    /// A cluster of three nodes, on both routers and on the core router, that follows the cloud's.
+    Cluster,
     /// Nobody: each subnet's way back is its own router's, until somebody else writes another into the core router.
     None,
 }
@@ -56,8 +58,13 @@ pub(super) struct IpSla {
 }
 
 impl IpSla {
-    /// Tracks until something fails that is none of the faults; publishes each change.
-    pub async fn run(&self, pids: &Pids, ways: &watch::Sender<WaysBack>) -> anyhow::Result<Infallible> {
+    /// Tracks until something fails that is none of the faults; publishes each change, and says it to `turned` first.
+    pub async fn run(
+        &self,
+        pids: &Pids,
+        ways: &watch::Sender<WaysBack>,
+        turned: impl Fn(&WaysBack),
+    ) -> anyhow::Result<Infallible> {
         let mut ticks = interval_at(Instant::now() + self.every, self.every);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
@@ -79,6 +86,7 @@ impl IpSla {
             let core = core.to_string();
             let words = ["nsenter", "--target", &core, "--net", "--", "ip", "-batch", "-"];
             exec::run(&words, &(lines.join("\n") + "\n")).await?;
+            turned(&next);
             ways.send_replace(next);
         }
     }

@@ -9,7 +9,8 @@
 //!                                                            └──────────── private-2      (172.16.4.10)
 //! ```
 //!
-//! Besides, every node of the cluster has a line of its own to the lab: the way to the EC2 endpoint, and to nothing else.
+//! Besides, every host where a node may run has a line of its own to the lab: the way to the EC2 endpoint, and to nothing
+//! else; the lab asks the nodes over it how they are.
 
 use crate::world::{ELASTIC_IP_1, ELASTIC_IP_2, ON_PREMISES};
 use std::fmt;
@@ -146,6 +147,9 @@ impl Host {
             Self::Strongswan1 => Some("192.0.2.1"),
             Self::Strongswan2 => Some("192.0.2.2"),
             Self::Witness => Some("192.0.2.3"),
+            Self::Router1 => Some("192.0.2.11"),
+            Self::Router2 => Some("192.0.2.12"),
+            Self::Core => Some("192.0.2.13"),
             _ => None,
         }
     }

@@ -37,6 +37,13 @@ pub(in crate::net) enum Case {
     Rekey,
     /// Three packets of a hundred are lost each way: nothing moves.
     Loss,
+    /// An operator switches a route over in the cloud, and back: the way back follows within a second, both times.
+    WayBackFollows,
+    /// The data centre's nodes don't hear the cloud's: the ways back stay as the cloud had them last, and own probes go on
+    /// deciding. Heard again, the cloud is followed at once.
+    SiteCutOff,
+    /// The cloud switches to a tunnel that the data centre's own probe calls Down: it is not followed until that is Up.
+    SiteVeto,
 }
 
 impl Case {
@@ -49,7 +56,10 @@ impl Case {
         Self::SiteRouter,
     ];
 
-    /// All, in the order in which they are played.
+    /// How the data centre's own cluster follows the cloud's.
+    pub const FOLLOWING: [Self; 3] = [Self::WayBackFollows, Self::SiteCutOff, Self::SiteVeto];
+
+    /// All that need no cluster in the data centre, in the order in which they are played.
     pub const ALL: [Self; 16] = [
         Self::PrivateHostsReachTheSite,
         Self::CloudTunnel,
@@ -88,13 +98,16 @@ impl Case {
             Self::IpForwardOff => "ip-forward-off",
             Self::Rekey => "rekey",
             Self::Loss => "loss",
+            Self::WayBackFollows => "way-back-follows",
+            Self::SiteCutOff => "site-cut-off",
+            Self::SiteVeto => "site-veto",
         }
     }
 
     /// The fault that it makes; none if it makes none.
     pub const fn fault(self) -> Option<FaultOrder> {
         let (name, zone, percent) = match self {
-            Self::PrivateHostsReachTheSite | Self::Rekey => return None,
+            Self::PrivateHostsReachTheSite | Self::Rekey | Self::WayBackFollows => return None,
             Self::CloudTunnel => (FaultName::TunnelCut, Zone::A, 0),
             Self::CloudGateway => (FaultName::GatewayCrash, Zone::A, 0),
             Self::SiteTunnel => (FaultName::TunnelCut, Zone::B, 0),
@@ -109,22 +122,34 @@ impl Case {
             Self::ZoneLost => (FaultName::ZoneLost, Zone::A, 0),
             Self::IpForwardOff => (FaultName::IpForwardOff, Zone::A, 0),
             Self::Loss => (FaultName::Loss, Zone::A, 3),
+            Self::SiteCutOff => (FaultName::SiteCutOff, Zone::A, 0),
+            Self::SiteVeto => (FaultName::SiteProbeBlind, Zone::B, 0),
         };
         Some(FaultOrder { name, zone, percent })
     }
 
-    /// The cases that a word on the command line stands for: `goals` (all), `slice` (the five goals and the cut line), or
-    /// one case.
+    /// Whether it is about the data centre's own cluster.
+    pub fn is_of_the_site_cluster(self) -> bool {
+        Self::FOLLOWING.contains(&self)
+    }
+
+    /// The cases that a word on the command line stands for: `goals` (all but those about the data centre's own cluster),
+    /// `slice` (the five goals and the cut line), `following` (those about that cluster, and the failures that both sides
+    /// detect), or one case.
     pub fn scenario(word: &str) -> Result<Vec<Self>, String> {
         match word {
             "goals" => Ok(Self::ALL.to_vec()),
             "slice" => Ok(Self::GOALS.into_iter().chain([Self::LineCut]).collect()),
-            name => match Self::ALL.into_iter().find(|case| case.name() == name) {
+            "following" => {
+                Ok([Self::CloudTunnel, Self::SiteRouter].into_iter().chain(Self::FOLLOWING).collect())
+            }
+            name => match Self::ALL.into_iter().chain(Self::FOLLOWING).find(|case| case.name() == name) {
                 Some(case) => Ok(vec![case]),
                 None => {
-                    let names: Vec<_> = Self::ALL.map(Self::name).into();
+                    let names: Vec<_> =
+                        Self::ALL.into_iter().chain(Self::FOLLOWING).map(Self::name).collect();
                     Err(format!(
-                        "there is no scenario `{name}`; there are goals, slice, {}",
+                        "there is no scenario `{name}`; there are goals, slice, following, {}",
                         names.join(", ")
                     ))
                 }
@@ -142,9 +167,11 @@ mod tests {
     fn goals_are_all_cases_and_every_case_is_a_scenario_of_its_own() {
         assert_eq!(Case::scenario("goals").unwrap().len(), 16);
         assert_eq!(Case::scenario("slice").unwrap().len(), 6);
-        let names: BTreeSet<_> = Case::ALL.map(Case::name).into();
-        assert_eq!(names.len(), Case::ALL.len());
-        for case in Case::ALL {
+        assert_eq!(Case::scenario("following").unwrap().len(), 5);
+        let all = || Case::ALL.into_iter().chain(Case::FOLLOWING);
+        let names: BTreeSet<_> = all().map(Case::name).collect();
+        assert_eq!(names.len(), all().count());
+        for case in all() {
             assert_eq!(Case::scenario(case.name()).unwrap(), [case]);
         }
         assert!(Case::scenario("tunnel").unwrap_err().contains("cloud-tunnel-failure"));

@@ -1,6 +1,7 @@
 //! What each case does and wants to see.
 
 use super::case::Case;
+use super::follow;
 use super::play::{Play, away, gateways, home, power};
 use crate::calllog::{CallRecord, Outcome, Reply};
 use crate::demo::referee::{self, Aim};
@@ -34,6 +35,9 @@ pub(super) async fn play(play: &mut Play<'_>) -> anyhow::Result<()> {
         Case::BothTunnels => both_tunnels_die(play).await,
         Case::IpForwardOff => forwarding_stops(play).await,
         Case::Rekey => keys_are_renewed(play).await,
+        Case::WayBackFollows => follow::way_back_follows(play).await,
+        Case::SiteCutOff => follow::site_is_cut_off(play).await,
+        Case::SiteVeto => follow::own_probe_vetoes(play).await,
     }
 }
 
@@ -59,7 +63,7 @@ async fn fails_over(play: &mut Play<'_>, zone: Zone) -> anyhow::Result<()> {
     play.way_moves(zone).await?;
     play.flows(&Host::ALL).await?;
     play.measure().await;
-    Ok(())
+    play.symmetric(zone)
 }
 
 /// The zone's route moves, and so does its way back; then everything flows over the other zone; mended, all comes home.

@@ -79,6 +79,7 @@ impl<'a> Play<'a> {
             }
         }
         self.ways_home().await?;
+        self.site_is_calm().await?;
         self.flows(&Host::ALL).await
     }
 
@@ -97,6 +98,16 @@ impl<'a> Play<'a> {
     pub fn begin(&mut self) {
         self.mark = self.lab.endpoint.calls().last_seq();
         self.fault_us = self.lab.meter.now_us();
+    }
+
+    /// Whether what a case does is done, and not left out.
+    pub const fn faults(&self) -> bool {
+        self.faults
+    }
+
+    /// When the case began, by the meter's clock.
+    pub const fn fault_us(&self) -> u64 {
+        self.fault_us
     }
 
     fn patience(&self) -> Duration {
@@ -326,6 +337,9 @@ impl<'a> Play<'a> {
 
     /// After a case that failed: mends everything, so that the next begins well.
     pub async fn clear_up(&mut self) {
+        if self.case.is_of_the_site_cluster() {
+            self.switch_home().await;
+        }
         if let Err(error) = self.mend().await {
             (self.say)(&format!("    it can't be mended: {error:#}"));
         }
