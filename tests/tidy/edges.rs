@@ -60,6 +60,7 @@ const BEHIND_ONE: &[(&str, &str, &str)] = &[
     ("aws-", "arbiter-ec2", "it takes minutes to compile, and nobody who edits the core should wait for it"),
     ("openraft", "arbiter-raft", "to move to its next version in one place"),
     ("sled", "arbiter-raft", "the store stands behind a trait"),
+    ("rtnetlink", "arbiter-linux", "the kernel stands behind the `Kernel` trait"),
     ("surge-ping", "arbiter-probe", "sockets stand behind the `Prober` trait"),
 ];
 

@@ -54,6 +54,70 @@ target = "192.0.2.1"
 [log]
 "#;
 
+/// The smallest file of a cluster on premises.
+const LEAST_ON_PREMISES: &str = r#"
+version = 1
+[cluster]
+name = "site"
+[linux]
+[follow]
+cluster = "vpn"
+nodes = ["192.0.2.8:7400"]
+[[node]]
+id = 1
+name = "one"
+zone = "a"
+address = "192.0.2.1:7400"
+[[node]]
+id = 2
+name = "two"
+zone = "b"
+address = "192.0.2.2:7400"
+[[node]]
+id = 3
+name = "three"
+zone = "c"
+address = "192.0.2.3:7400"
+[[gateway]]
+name = "one"
+node = "one"
+zone = "a"
+[[path]]
+name = "first"
+gateway = "one"
+next_hop = "192.0.2.1"
+[[route]]
+name = "vpc"
+host = "three"
+destination = "172.16.0.0/16"
+paths = ["first"]
+[[probe]]
+name = "first"
+path = "first"
+target = "192.0.2.9"
+[[probe]]
+name = "one"
+gateway = "one"
+target = "192.0.2.1"
+"#;
+
+/// What only a cluster on premises has; an empty key stands for the whole section.
+const ON_PREMISES: &[(&str, &str)] = &[
+    ("[linux]", ""),
+    ("[follow]", ""),
+    ("[[path]]", "next_hop"),
+    ("[[path]]", "dev"),
+    ("[[path]]", "follows"),
+    ("[[route]]", "host"),
+    ("[[route]]", "follows"),
+];
+
+/// The file that is asked about a key.
+fn least_with(header: &str, key: &str) -> &'static str {
+    let of = |(section, name): &(&str, &str)| *section == header && (name.is_empty() || *name == key);
+    if ON_PREMISES.iter().any(of) { LEAST_ON_PREMISES } else { LEAST }
+}
+
 /// Below and above whatever is allowed, in the order in which they are tried.
 const NUMBERS: [&str; 4] = ["0", "65535", "4294967295", "9223372036854775807"];
 const DURATIONS: [&str; 2] = ["\"0ms\"", "\"3650d\""];
@@ -176,7 +240,7 @@ fn said<T>(
 
 /// [`LEAST`] with another value of a key, or without it, in the first table of that header.
 fn with(header: &str, key: &str, value: Option<&str>) -> String {
-    let mut lines: Vec<String> = LEAST.lines().map(str::to_owned).collect();
+    let mut lines: Vec<String> = least_with(header, key).lines().map(str::to_owned).collect();
     let beside = BESIDE.iter().filter(|(of, name, ..)| (*of, *name) == (header, key));
     for (key, value) in beside.map(|(.., other, value)| (*other, *value)).chain([(key, value)]) {
         write(&mut lines, header, key, value);
@@ -199,7 +263,7 @@ fn write(lines: &mut Vec<String>, header: &str, key: &str, value: Option<&str>) 
 
 /// Whether the smallest file has this key in the first table of that header.
 pub fn stands_in_least(header: &str, key: &str) -> bool {
-    let lines: Vec<String> = LEAST.lines().map(str::to_owned).collect();
+    let lines: Vec<String> = least_with(header, key).lines().map(str::to_owned).collect();
     let mut without = lines.clone();
     write(&mut without, header, key, None);
     without != lines

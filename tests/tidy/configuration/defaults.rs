@@ -8,7 +8,11 @@ const IN_WORDS: &[(&str, &str, &str)] = &[
     ("[[node]]", "listen", "`address`, if that is an IP address"),
     ("[[path]]", "gateway", "this, or `target`"),
     ("[[path]]", "target", "the gateway's interface"),
+    ("[[path]]", "next_hop", "none; required with `[linux]`"),
+    ("[[path]]", "dev", "the kernel finds it"),
     ("[[path]]", "observers", "none; required with `target`"),
+    ("[[route]]", "host", "none; required with `[linux]`"),
+    ("[linux]", "metric", "`10`"),
     ("[[probe]]", "path", "this, or `gateway`"),
     ("[[probe]]", "gateway", "this, or `path`"),
     (

@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 const SOURCES: &[&str] = &[
     "crates/arbiter-core/src/command/mod.rs",
     "crates/arbiter-core/src/policy/mod.rs",
+    "crates/arbiter-core/src/policy/site.rs",
     "crates/arbiter-core/src/policy/timing.rs",
     "crates/arbiter-config/src/config.rs",
     "crates/arbiter-config/src/sections/mod.rs",
@@ -24,6 +25,8 @@ const TYPES: &[(&str, &[&str])] = &[
     ("[[probe]]", &["Probe"]),
     ("[timing]", &["Timing"]),
     ("[remediation]", &["Remediation"]),
+    ("[linux]", &["Linux"]),
+    ("[follow]", &["FollowConfig"]),
     ("[ec2]", &["Ec2Config"]),
     ("[log]", &["LogConfig"]),
 ];
@@ -36,6 +39,8 @@ const ALIASES: &[(&str, &str, &str)] = &[
     ("[[node]]", "reach", "LocalConfig.peers"),
     ("[[gateway]]", "name", "Gateway.id"),
     ("[[path]]", "name", "Path.id"),
+    ("[[path]]", "next_hop", "Target.NextHop.via"),
+    ("[[path]]", "dev", "Target.NextHop.dev"),
     ("[[route]]", "name", "Route.id"),
     ("[[probe]]", "name", "Probe.id"),
     ("[[probe]]", "path", "Subject.Path"),
