@@ -205,6 +205,7 @@ impl Lab {
         } else {
             machine.lose_power().await?
         }
+        wires::unplug(&inner.machines, host).await;
         self.program(inner).await
     }
 

@@ -124,6 +124,21 @@ pub(super) async fn connect_last(machines: &Machines) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// A host is off: its cables go at once. The kernel would take them away with the host's namespace, but only when it comes
+/// to it, which may be after the host has been switched on again.
+pub(super) async fn unplug(machines: &Machines, host: Host) {
+    for cable in CABLES.iter().filter(|cable| cable.end_of(host).is_some()) {
+        let far = [cable.0, cable.1].into_iter().find(|end| end.host != host);
+        if let Some((end, machine)) = far.and_then(|end| Some((end, machines.get(&end.host)?))) {
+            // It may be gone already.
+            machine.run(&["ip", "link", "del", end.interface], "").await.ok();
+        }
+    }
+    if host.management_address().is_some() {
+        exec::run(&["ip", "link", "del", &host.management_interface()], "").await.ok();
+    }
+}
+
 /// After a host came back: those at the other ends of its cables get the routes again that went with the cable.
 pub(super) async fn renew_neighbours(machines: &Machines, host: Host) -> anyhow::Result<()> {
     for cable in CABLES.iter().filter(|cable| cable.end_of(host).is_some()) {
