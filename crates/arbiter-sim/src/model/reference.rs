@@ -59,8 +59,13 @@ pub fn policy(setting: Setting) -> Policy {
         interface: target(n).to_string(),
         remediate: true,
     });
-    let paths =
-        [1, 2].map(|n| Path { id: path(n), gateway: Some(gateway(n)), target: target(n), observers: vec![] });
+    let paths = [1, 2].map(|n| Path {
+        id: path(n),
+        gateway: Some(gateway(n)),
+        target: target(n),
+        observers: vec![],
+        follows: None,
+    });
     let route_of = |id: RouteId, table: &str| Route {
         id,
         table: table.to_owned(),
@@ -68,6 +73,8 @@ pub fn policy(setting: Setting) -> Policy {
         paths: vec![path(1), path(2)],
         drift: DriftAction::Repair,
         importance: 100,
+        follows: None,
+        host: None,
     };
     let mut routes = vec![route_of(route(), "rtb-00000001")];
     if setting == Setting::Batches {
@@ -86,6 +93,7 @@ pub fn policy(setting: Setting) -> Policy {
         probes: probes.into_iter().flatten().collect(),
         timing: timing(setting),
         remediation: remediation(setting),
+        linux: None,
     }
 }
 
@@ -187,6 +195,7 @@ pub fn healthy(policy: &Policy, on: u8) -> Evidence {
         nodes: policy.nodes.iter().map(|it| (it.id, node(it.id))).collect(),
         instances: policy.gateways.iter().map(|gateway| (gateway.id.clone(), runs.clone())).collect(),
         routes: policy.routes.iter().map(|route| (route.id.clone(), seen.clone())).collect(),
+        followed: None,
     }
 }
 

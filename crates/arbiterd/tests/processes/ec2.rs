@@ -79,7 +79,7 @@ async fn an_endpoint_that_is_down_is_named_and_the_nodes_go_on_and_recover() {
         "DescribeRouteTables: ConnectFailed: {listen}: client error (Connect): tcp connect error: Connection refused (os error 111)"
     );
     cluster
-        .until_logged(ONE, &format!(" ERROR arbiterd::build: EC2 can't be used yet error={failure}\n"))
+        .until_logged(ONE, &format!(" ERROR arbiterd::side: EC2 can't be used yet error={failure}\n"))
         .await;
     let remedy = "check the way to the EC2 API (endpoint, DNS, security groups); it must not depend on the routes that are \
                   moved";

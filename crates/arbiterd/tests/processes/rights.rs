@@ -23,7 +23,7 @@ async fn a_node_without_keys_says_so_at_the_start_and_votes_all_the_same() {
     // Two of three: without its vote there would be no leader.
     cluster.until_status(ONE, "two nodes heard", |status| status.voters_heard == 2).await;
     let log = cluster.log(ONE);
-    let says = "ERROR arbiterd::build: EC2 can't be used yet error=no AWS credentials: the credential provider was not \
+    let says = "ERROR arbiterd::side: EC2 can't be used yet error=no AWS credentials: the credential provider was not \
                 enabled: no credentials found in chain. Attempted: Environment: the credential provider was not enabled: \
                 environment variable not set Profile: ";
     let line = log.lines().find(|line| line.contains(says)).unwrap_or_else(|| panic!("{log}"));

@@ -18,7 +18,9 @@ fn cluster(dice: &mut Dice) -> Cluster {
         follow(&mut policy);
     }
     let mut cluster = if dice.once_in(3) { Cluster::new(&policy) } else { Cluster::formed(&policy) };
-    for _ in 0..dice.below(16) {
+    // The first plan of a cluster is a case of its own.
+    let turns = if dice.once_in(4) { 0 } else { dice.below(16) };
+    for _ in 0..turns {
         dice.turn(&mut cluster);
     }
     dice.hears(&mut cluster);
