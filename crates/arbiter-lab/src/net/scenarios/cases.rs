@@ -196,7 +196,7 @@ async fn some_is_lost(play: &mut Play<'_>) -> anyhow::Result<()> {
 async fn both_tunnels_die(play: &mut Play<'_>) -> anyhow::Result<()> {
     play.break_it().await?;
     let alarms = play
-        .until("there is an alarm for each route, and no call under way", |_, scene| {
+        .until("there is an alarm for each route, and no call under way or to come", |_, scene| {
             let (_, status) = scene.leaders_view()?;
             let of = |zone| {
                 let (gateway, _) = gateways(zone);
@@ -205,6 +205,7 @@ async fn both_tunnels_die(play: &mut Play<'_>) -> anyhow::Result<()> {
             let (a, b) = (of(Zone::A)?, of(Zone::B)?);
             let ended = |call: &CallRecord| call.outcome != Outcome::Pending && call.reply != Reply::Pending;
             wanted(scene.mutations.iter().all(ended), || "a call is under way".to_owned())?;
+            wanted(status.unsettled.is_empty(), || "a call is agreed on, and will be sent".to_owned())?;
             Ok([a, b].map(|alarm| {
                 format!("alarm {} ({}): {}: {}", alarm.code, alarm.urgency, alarm.subject, alarm.title)
             }))
