@@ -42,6 +42,9 @@ pub(in crate::net) enum Case {
     /// The data centre's nodes don't hear the cloud's: the ways back stay as the cloud had them last, and own probes go on
     /// deciding. Heard again, the cloud is followed at once.
     SiteCutOff,
+    /// An operator withdraws the core router's routes: not while its node runs, then all of ours and no other; a node that
+    /// starts again sets them again.
+    RoutesWithdrawn,
     /// The cloud switches to a tunnel that the data centre's own probe calls Down: it is not followed until that is Up.
     SiteVeto,
 }
@@ -57,7 +60,8 @@ impl Case {
     ];
 
     /// How the data centre's own cluster follows the cloud's.
-    pub const FOLLOWING: [Self; 3] = [Self::WayBackFollows, Self::SiteCutOff, Self::SiteVeto];
+    pub const FOLLOWING: [Self; 4] =
+        [Self::WayBackFollows, Self::SiteCutOff, Self::SiteVeto, Self::RoutesWithdrawn];
 
     /// All that need no cluster in the data centre, in the order in which they are played.
     pub const ALL: [Self; 16] = [
@@ -101,13 +105,16 @@ impl Case {
             Self::WayBackFollows => "way-back-follows",
             Self::SiteCutOff => "site-cut-off",
             Self::SiteVeto => "site-veto",
+            Self::RoutesWithdrawn => "routes-withdrawn",
         }
     }
 
     /// The fault that it makes; none if it makes none.
     pub const fn fault(self) -> Option<FaultOrder> {
         let (name, zone, percent) = match self {
-            Self::PrivateHostsReachTheSite | Self::Rekey | Self::WayBackFollows => return None,
+            Self::PrivateHostsReachTheSite | Self::Rekey | Self::WayBackFollows | Self::RoutesWithdrawn => {
+                return None;
+            }
             Self::CloudTunnel => (FaultName::TunnelCut, Zone::A, 0),
             Self::CloudGateway => (FaultName::GatewayCrash, Zone::A, 0),
             Self::SiteTunnel => (FaultName::TunnelCut, Zone::B, 0),
@@ -167,7 +174,7 @@ mod tests {
     fn goals_are_all_cases_and_every_case_is_a_scenario_of_its_own() {
         assert_eq!(Case::scenario("goals").unwrap().len(), 16);
         assert_eq!(Case::scenario("slice").unwrap().len(), 6);
-        assert_eq!(Case::scenario("following").unwrap().len(), 5);
+        assert_eq!(Case::scenario("following").unwrap().len(), 6);
         let all = || Case::ALL.into_iter().chain(Case::FOLLOWING);
         let names: BTreeSet<_> = all().map(Case::name).collect();
         assert_eq!(names.len(), all().count());

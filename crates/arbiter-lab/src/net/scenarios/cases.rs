@@ -3,6 +3,7 @@
 use super::case::Case;
 use super::follow;
 use super::play::{Play, away, gateways, home, power};
+use super::withdraw;
 use crate::calllog::{CallRecord, Outcome, Reply};
 use crate::demo::referee::{self, Aim};
 use crate::demo::scene::{Not, wanted};
@@ -38,6 +39,7 @@ pub(super) async fn play(play: &mut Play<'_>) -> anyhow::Result<()> {
         Case::WayBackFollows => follow::way_back_follows(play).await,
         Case::SiteCutOff => follow::site_is_cut_off(play).await,
         Case::SiteVeto => follow::own_probe_vetoes(play).await,
+        Case::RoutesWithdrawn => withdraw::routes_are_withdrawn(play).await,
     }
 }
 

@@ -6,6 +6,7 @@ mod cases;
 mod follow;
 mod outcome;
 mod play;
+mod withdraw;
 
 pub(super) use case::Case;
 pub(super) use outcome::RunOutcome;
