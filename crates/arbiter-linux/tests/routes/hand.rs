@@ -5,7 +5,8 @@ use crate::site::{CORE, assignment, policy, route, state};
 use arbiter_core::command::Mode;
 use arbiter_core::ids::{LogIndex, NodeId};
 use arbiter_core::rules::proves;
-use arbiter_core::state::ClusterState;
+use arbiter_core::state::{ClusterState, Pause};
+use arbiter_core::time::{LogMs, UnixMs};
 use arbiter_linux::{Fence, Hand, NotSet};
 use std::path::Path;
 use std::sync::Arc;
@@ -111,19 +112,25 @@ async fn leftovers_of_ours_go_and_those_to_other_networks_stay() {
 #[tokio::test]
 async fn paused_or_observing_nothing_new_is_set_but_the_last_is_put_back() {
     proves("kernel.halts");
-    let (kernel, folder) = (Arc::new(FakeKernel::default()), tempfile::tempdir().unwrap());
-    let hand = hand(&kernel, folder.path());
-    let observing = |mut state: ClusterState| {
-        state.overrides.mode = Mode::Observe;
-        state
+    let observes = |state: &mut ClusterState| state.overrides.mode = Mode::Observe;
+    let is_paused = |state: &mut ClusterState| {
+        let (reason, by) = ("maintenance".to_owned(), "anna".to_owned());
+        let pause = Pause { reason, by, wall_ms: UnixMs(0), since: LogMs(0), until: None };
+        state.overrides.pause = Some(pause);
     };
-    let refused = hand.carry_out(&observing(state(1, 7)), &route(1)).await.unwrap_err();
-    assert_eq!((refused.code(), kernel.done()), ("Halted", vec![]));
-    hand.carry_out(&state(1, 7), &route(1)).await.unwrap();
-    kernel.routes.lock().unwrap().clear();
-    hand.carry_out(&observing(state(1, 7)), &route(1)).await.unwrap();
-    assert_eq!(kernel.table(), [ours(1).to_string()]);
-    let mut newer = observing(state(1, 7));
-    newer.assignments.insert(route(1), assignment(2, 8));
-    assert_eq!(hand.carry_out(&newer, &route(1)).await.unwrap_err().code(), "Halted");
+    let halts: [&dyn Fn(&mut ClusterState); 2] = [&observes, &is_paused];
+    for halt in halts {
+        let (kernel, folder) = (Arc::new(FakeKernel::default()), tempfile::tempdir().unwrap());
+        let hand = hand(&kernel, folder.path());
+        let mut halted = state(1, 7);
+        halt(&mut halted);
+        let refused = hand.carry_out(&halted, &route(1)).await.unwrap_err();
+        assert_eq!((refused.code(), kernel.done()), ("Halted", vec![]));
+        hand.carry_out(&state(1, 7), &route(1)).await.unwrap();
+        kernel.routes.lock().unwrap().clear();
+        hand.carry_out(&halted, &route(1)).await.unwrap();
+        assert_eq!(kernel.table(), [ours(1).to_string()]);
+        halted.assignments.insert(route(1), assignment(2, 8));
+        assert_eq!(hand.carry_out(&halted, &route(1)).await.unwrap_err().code(), "Halted");
+    }
 }
