@@ -22,8 +22,7 @@ pub(super) async fn routes_are_withdrawn(play: &mut Play<'_>) -> anyhow::Result<
     let other = format!("route replace {OTHER_NET} via {} proto static", SIDES[0].router_address);
     core.ip(&[other]).await?;
 
-    let refused =
-        withdraw(core, &program, &config).await.map_or_else(|error| format!("{error:#}"), |said| said);
+    let refused = withdraw(core, &program, &config).await.unwrap_or_else(|error| format!("{error:#}"));
     anyhow::ensure!(
         refused.contains(TAKEN),
         "while the node runs, the command should refuse, but: {refused}"
