@@ -32,17 +32,11 @@ pub(crate) fn be_site_node(command: &mut Command, name: &str, home: &Path, confi
 /// Tells `arbiterd` to be a node of a cluster whose EC2 is the lab's endpoint. Nothing of the user's own AWS
 /// environment reaches it: neither keys nor proxies nor profiles.
 pub(crate) fn be_node(command: &mut Command, node: Node, home: &Path, endpoint_url: &str, config: &Path) {
+    be_site_node(command, node.name(), home, config);
     command
-        .env_clear()
-        .env("PATH", std::env::var_os("PATH").unwrap_or_default())
-        .env("HOME", home)
         .env("AWS_ENDPOINT_URL_EC2", endpoint_url)
         .env("AWS_REGION", "cn-north-1")
         .env("AWS_ACCESS_KEY_ID", node.access_key())
         .env("AWS_SECRET_ACCESS_KEY", "of-the-lab")
-        .env("AWS_EC2_METADATA_DISABLED", "true")
-        .env("RUST_BACKTRACE", "1")
-        .arg("--config")
-        .arg(config)
-        .args(["--node", node.name()]);
+        .env("AWS_EC2_METADATA_DISABLED", "true");
 }

@@ -30,6 +30,9 @@ pub async fn keep(hand: Arc<Hand>, mut states: watch::Receiver<Arc<ClusterState>
             _ = ticks.tick() => true,
         };
         let state = states.borrow_and_update().clone();
+        if state.overrides.mode == Mode::Observe {
+            continue;
+        }
         keeper.follow(&state).await;
         if check {
             keeper.put_back(&state).await;
@@ -47,9 +50,6 @@ struct Keeper {
 
 impl Keeper {
     async fn follow(&mut self, state: &ClusterState) {
-        if state.overrides.mode == Mode::Observe {
-            return;
-        }
         let due = |id: &&RouteId| {
             state.assignments.get(*id).is_some_and(|assigned| self.set.get(*id) != Some(&assigned.index))
         };
@@ -67,7 +67,7 @@ impl Keeper {
         // What can't be read is said where it is looked at: by whoever leads.
         let Ok(gone) = self.hand.gone(state).await else { return };
         let gone: Vec<_> = gone.into_iter().filter(repairs).collect();
-        for id in gone.into_iter().filter(|_| state.overrides.mode != Mode::Observe) {
+        for id in gone {
             tracing::warn!(route = %id, "the kernel has lost a route of ours: it is put back");
             self.carry_out(state, &id).await;
         }

@@ -11,6 +11,7 @@ mod following;
 mod hosts;
 mod http;
 mod joining;
+mod line;
 pub mod logging;
 mod options;
 mod policy_file;

@@ -120,9 +120,14 @@ pub(super) async fn watch(lab: &Lab) -> anyhow::Result<Infallible> {
 
 /// Which router each way back leads over, as the core router's kernel has it.
 async fn read(pids: &Pids) -> anyhow::Result<WaysBack> {
+    Ok(of_table(&table(pids).await?))
+}
+
+/// The routes of ours in the core router's kernel, a line each.
+pub(super) async fn table(pids: &Pids) -> anyhow::Result<String> {
     let core = pids.of(Host::Core).context("the core router is off")?.to_string();
     let show = ["nsenter", "--target", &core, "--net", "--", "ip", "-4", "route", "show", "proto", PROTOCOL];
-    Ok(of_table(&exec::run(&show, "").await?))
+    exec::run(&show, "").await
 }
 
 /// Of several routes to one network the kernel takes the first.

@@ -54,28 +54,27 @@ impl Peers {
     }
 
     pub fn client(&self, node: NodeId) -> Result<AdminClient<Channel>, Status> {
-        seat(node, self.channels.get(&node))
+        channel(&self.channels, node).map(seat)
     }
 
     /// The hand on another host's kernel routes.
     pub fn hand(&self, node: NodeId) -> Result<HandClient<Channel>, Status> {
-        self.channels.get(&node).map(|channel| HandClient::new(channel.clone())).ok_or_else(|| unknown(node))
+        channel(&self.channels, node).map(HandClient::new)
     }
 
     /// For questions that are answered late.
     pub fn patient_client(&self, node: NodeId) -> Result<AdminClient<Channel>, Status> {
-        seat(node, self.patient.get(&node))
+        channel(&self.patient, node).map(seat)
     }
 }
 
-fn seat(node: NodeId, channel: Option<&Channel>) -> Result<AdminClient<Channel>, Status> {
-    let client =
-        |channel: &Channel| AdminClient::new(channel.clone()).max_decoding_message_size(ANSWER_LIMIT);
-    channel.map(client).ok_or_else(|| unknown(node))
+fn channel(channels: &BTreeMap<NodeId, Channel>, node: NodeId) -> Result<Channel, Status> {
+    let unknown = || Status::unavailable(format!("this node lacks the address of node {node}"));
+    channels.get(&node).cloned().ok_or_else(unknown)
 }
 
-fn unknown(node: NodeId) -> Status {
-    Status::unavailable(format!("this node lacks the address of node {node}"))
+fn seat(channel: Channel) -> AdminClient<Channel> {
+    AdminClient::new(channel).max_decoding_message_size(ANSWER_LIMIT)
 }
 
 /// A question that is given up in time for another answer.

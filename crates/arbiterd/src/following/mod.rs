@@ -7,6 +7,7 @@ mod stream;
 #[cfg(test)]
 mod tests;
 
+use crate::line;
 use arbiter_config::FollowConfig;
 use arbiter_control::clock::Clock;
 use arbiter_control::ear::Ear;
@@ -97,7 +98,7 @@ impl FollowEar {
                 follower: me.to_owned(),
                 cluster: follow.cluster.clone(),
                 address: address.clone(),
-                endpoint: stream::endpoint(address)?,
+                endpoint: line::to(address)?,
                 words: Arc::clone(&words),
             };
             tokio::spawn(listener.keep_listening(routes.subscribe()));

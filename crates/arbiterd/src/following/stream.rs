@@ -3,6 +3,7 @@
 use super::{Word, Words};
 use crate::assignments::{ASSIGNED_VERSION, SAID_EVERY};
 use crate::causes::innermost;
+use crate::line::LOOK_UP_AND_CONNECT_TIMEOUT;
 use arbiter_core::follow::FollowedRoute;
 use arbiter_core::ids::{ClusterId, Epoch, LogIndex, PathId, RouteId};
 use arbiter_core::policy::FOLLOWING_ROUTES_MAX;
@@ -15,16 +16,6 @@ use tokio::sync::watch;
 use tonic::Status;
 use tonic::transport::Endpoint;
 
-/// A new connection is given up after this; the next try follows soon.
-const CONNECT_TIMEOUT: Duration = Duration::from_millis(500);
-
-/// The same with the time that it takes to look up a name.
-const BEGIN_TIMEOUT: Duration = Duration::from_secs(2);
-
-/// A line that swallows everything is noticed by these.
-const KEEPALIVE_EVERY: Duration = Duration::from_secs(1);
-const KEEPALIVE_TIMEOUT: Duration = Duration::from_secs(1);
-
 /// A stream that is silent for so long is broken: the other side speaks every second.
 const SILENCE: Duration = Duration::from_secs(3);
 
@@ -35,16 +26,6 @@ const RETRY_LAST: Duration = Duration::from_secs(2);
 
 /// A few kilobytes for a hundred routes; more is no answer of ours.
 const WORD_BYTES: usize = 256 * 1024;
-
-pub(super) fn endpoint(address: &str) -> Result<Endpoint, tonic::transport::Error> {
-    let endpoint = Endpoint::from_shared(format!("http://{address}"))?;
-    Ok(endpoint
-        .connect_timeout(CONNECT_TIMEOUT)
-        .tcp_nodelay(true)
-        .http2_keep_alive_interval(KEEPALIVE_EVERY)
-        .keep_alive_timeout(KEEPALIVE_TIMEOUT)
-        .keep_alive_while_idle(true))
-}
 
 /// Listens at one address.
 pub(super) struct Listener {
@@ -103,7 +84,7 @@ impl Listener {
 
     /// Listens until the stream ends.
     async fn listen(&self, routes: &BTreeSet<RouteId>, heard: &mut bool) -> Result<(), Status> {
-        let late = |_| Status::deadline_exceeded(format!("no answer within {BEGIN_TIMEOUT:?}"));
+        let late = |_| Status::deadline_exceeded(format!("no answer within {LOOK_UP_AND_CONNECT_TIMEOUT:?}"));
         let begin = async {
             let channel =
                 self.endpoint.connect().await.map_err(|error| Status::from_error(Box::new(error)))?;
@@ -111,18 +92,16 @@ impl Listener {
             let routes = routes.iter().map(|route| route.0.clone()).collect();
             client.watch(v1::WatchRequest { follower: self.follower.clone(), routes }).await
         };
-        let mut stream = tokio::time::timeout(BEGIN_TIMEOUT, begin).await.map_err(late)??.into_inner();
+        let mut stream =
+            tokio::time::timeout(LOOK_UP_AND_CONNECT_TIMEOUT, begin).await.map_err(late)??.into_inner();
         loop {
             let silent = |_| {
-                Status::deadline_exceeded(format!(
-                    "nothing was said for {SILENCE:?}, although it \
-                speaks every {SAID_EVERY:?}"
-                ))
+                let why =
+                    format!("nothing was said for {SILENCE:?}, although it speaks every {SAID_EVERY:?}");
+                Status::deadline_exceeded(why)
             };
-            let Some(assigned) = tokio::time::timeout(SILENCE, stream.message()).await.map_err(silent)??
-            else {
-                return Ok(());
-            };
+            let said = tokio::time::timeout(SILENCE, stream.message()).await.map_err(silent)??;
+            let Some(assigned) = said else { return Ok(()) };
             let word = self.read(assigned)?;
             self.words.heard(&self.address, word);
             *heard = true;

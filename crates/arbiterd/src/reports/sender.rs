@@ -2,6 +2,7 @@
 //! replaced, never queued.
 
 use crate::causes::innermost;
+use crate::line::{self, LOOK_UP_AND_CONNECT_TIMEOUT};
 use arbiter_control::transport::Transport;
 use arbiter_core::ids::{ClusterId, NodeId};
 use arbiter_core::report::Parcel;
@@ -18,17 +19,6 @@ use tokio::time::Instant;
 use tokio_stream::wrappers::WatchStream;
 use tonic::transport::Endpoint;
 use tonic::{Code, Status};
-
-/// A new connection is given up after this; the next try follows soon.
-const CONNECT_TIMEOUT: Duration = Duration::from_millis(500);
-
-/// The same with the time that it takes to look up the peer's name: a resolver that hangs must not keep us from asking
-/// it again when it has come back.
-const LOOK_UP_AND_CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
-
-/// A line that swallows everything is noticed by these, or TCP would wait for minutes before it tries again.
-const KEEPALIVE_EVERY: Duration = Duration::from_secs(1);
-const KEEPALIVE_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// A stream ends by itself after this long, and a new one is begun. One that hangs although its connection seems alive
 /// (a server that was reached while it started, a proxy that forgot it) is noticed by that, and at nothing else.
@@ -60,12 +50,7 @@ impl ReportSender {
     ) -> Result<Self, tonic::transport::Error> {
         let mut peers = BTreeMap::new();
         for (peer, address) in addresses {
-            let endpoint = Endpoint::from_shared(format!("http://{address}"))?
-                .connect_timeout(CONNECT_TIMEOUT)
-                .tcp_nodelay(true)
-                .http2_keep_alive_interval(KEEPALIVE_EVERY)
-                .keep_alive_timeout(KEEPALIVE_TIMEOUT)
-                .keep_alive_while_idle(true);
+            let endpoint = line::to(address)?;
             let (sender, newest) = watch::channel(None);
             peers.insert(*peer, sender);
             tokio::spawn(keep_sending(*peer, endpoint, newest, state.clone()));

@@ -2,7 +2,7 @@
 
 use super::play::{Play, away, gateways, home};
 use crate::demo::scene::Not;
-use crate::net::faults::Zone;
+use crate::net::faults::{FaultName, FaultOrder, Zone};
 use crate::net::lab::Lab;
 use crate::net::site::SiteSide;
 use crate::net::topology::Host;
@@ -56,13 +56,7 @@ pub(super) async fn site_is_cut_off(play: &mut Play<'_>) -> anyhow::Result<()> {
     play.note(format!("cut off, the way back to {} stays where it was", zone.side().private_net));
     // Its own tunnel fails: for that it needs nobody.
     let other = Zone::B;
-    play.lab
-        .make(crate::net::faults::FaultOrder {
-            name: crate::net::faults::FaultName::TunnelCut,
-            zone,
-            percent: 0,
-        })
-        .await?;
+    play.lab.make(FaultOrder { name: FaultName::TunnelCut, zone, percent: 0 }).await?;
     play.way_moves(zone).await?;
     play.way_stays(other, LONG_ENOUGH).await?;
     play.measure().await;

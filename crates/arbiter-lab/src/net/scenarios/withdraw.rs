@@ -2,6 +2,7 @@
 
 use super::play::Play;
 use crate::net::machine::{Machine, Service};
+use crate::net::site_cluster;
 use crate::net::topology::{Host, SIDES};
 use anyhow::Context;
 use std::path::Path;
@@ -27,7 +28,7 @@ pub(super) async fn routes_are_withdrawn(play: &mut Play<'_>) -> anyhow::Result<
         refused.contains(TAKEN),
         "while the node runs, the command should refuse, but: {refused}"
     );
-    anyhow::ensure!(ours(core).await? == SIDES.len(), "what was refused has withdrawn routes");
+    anyhow::ensure!(ours(play).await? == SIDES.len(), "what was refused has withdrawn routes");
     play.note("while the node runs, nothing is withdrawn".to_owned());
 
     if play.faults() {
@@ -36,7 +37,7 @@ pub(super) async fn routes_are_withdrawn(play: &mut Play<'_>) -> anyhow::Result<
         let last = said.lines().last().unwrap_or_default().to_owned();
         play.note(last);
     }
-    let left = ours(core).await?;
+    let left = ours(play).await?;
     let others = core.run(&["ip", "-4", "route", "show", OTHER_NET], "").await?;
     core.ip(&[format!("route del {OTHER_NET}")]).await?;
     play.lab.start_services(&mut inner, Host::Core).await?;
@@ -56,7 +57,7 @@ async fn withdraw(core: &Machine, program: &Path, config: &Path) -> anyhow::Resu
     core.run(&words, "").await
 }
 
-/// How many routes of ours its kernel has.
-async fn ours(core: &Machine) -> anyhow::Result<usize> {
-    Ok(core.run(&["ip", "-4", "route", "show", "proto", "90"], "").await?.lines().count())
+/// How many routes of ours the core router's kernel has.
+async fn ours(play: &Play<'_>) -> anyhow::Result<usize> {
+    Ok(site_cluster::table(&play.lab.pids).await?.lines().count())
 }
