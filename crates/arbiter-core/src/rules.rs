@@ -68,6 +68,10 @@ pub const RULES: &[(&str, &str)] = &[
     ),
     ("choose.best-up", "it goes to the best-preferred path that is Up"),
     ("choose.unknown-when-none-up", "if none is Up, it goes to one that is Unknown"),
+    (
+        "choose.undecided-is-no-refuge",
+        "a path that is Unknown only because what judges it has just begun is not gone to before that has decided",
+    ),
     ("choose.stays-when-all-down", "if all are Down it stays, with an alarm"),
     ("choose.unknown-grace", "Unknown raises an alarm and yields to Up only after unknown_grace"),
     (

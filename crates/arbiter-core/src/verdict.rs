@@ -368,6 +368,10 @@ pub fn failback_blocked(policy: &Policy, evidence: &Evidence, path: &Path, for_m
     None
 }
 
+mod undecided;
+
+pub use undecided::undecided;
+
 #[cfg(test)]
 mod tables;
 #[cfg(test)]

@@ -192,6 +192,34 @@ impl<'a> Judge<'a> {
         at_least_ms == 0 || self.required(&subject, owner.node).iter().any(waits)
     }
 
+    /// Whether that the path is neither `Up` nor `Down` has held for as long as what judges it takes to decide. It may be
+    /// gone to only then.
+    pub fn path_stays_unknown(&self, path: &Path) -> bool {
+        let decided_ms = self.policy.path_decided_within_ms(path);
+        if !self.path_is_unknown(path, decided_ms) {
+            return false;
+        }
+        let Some(owner) = self.gateway_of(path) else { return true };
+        if self.hears(owner.node) {
+            let subject = Subject::Path(path.id.clone());
+            let begun = |(state, for_ms): (Verdict, u64)| state == Verdict::Unknown && for_ms < decided_ms;
+            return !self
+                .required(&subject, owner.node)
+                .into_iter()
+                .any(|probe| begun(self.state(owner.node, probe)));
+        }
+        let subject = Subject::Gateway(owner.id.clone());
+        let keeps_its_word = |voter: &&NodeId| {
+            !self.hears(**voter)
+                || self
+                    .required(&subject, **voter)
+                    .into_iter()
+                    .all(|probe| self.state(**voter, probe).1 >= decided_ms)
+        };
+        let others = self.others(owner);
+        others.iter().filter(keeps_its_word).count() * 2 > others.len()
+    }
+
     /// Whether what a node says of a path, or its silence, has not changed for at least this long.
     fn keeps_its_word(&self, path: &Path, node: NodeId, at_least_ms: u64) -> bool {
         if !self.hears(node) {

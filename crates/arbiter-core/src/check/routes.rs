@@ -110,6 +110,8 @@ impl<'a> Case<'a> {
                 require(!self.judge.path_is_down(self.to), || {
                     format!("path {} is Down as well", self.to.id)
                 })?;
+                let better = self.judge.path_is_up(self.to, 0) || self.judge.path_stays_unknown(self.to);
+                require(better, || format!("path {} is Unknown, and not for long enough", self.to.id))?;
                 self.best_or_nothing_better()
             }
             Cause::UnknownGrace => {

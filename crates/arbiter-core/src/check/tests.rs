@@ -94,6 +94,7 @@ fn a_path_its_target_and_what_was_seen_belong_together() {
 fn a_failover_needs_a_path_that_is_down_and_the_best_there_is() {
     proves("choose.leaves-only-when-down");
     proves("choose.best-up");
+    proves("choose.undecided-is-no-refuge");
     let (cluster, healthy) = reference();
     for not_down in
         [healthy.clone(), healthy.clone().tunnel(1, Unknown, LONG_MS), healthy.clone().mute(1, LONG_MS)]
@@ -102,10 +103,32 @@ fn a_failover_needs_a_path_that_is_down_and_the_best_there_is() {
     }
     let down = healthy.tunnel_down(1, 9);
     refused(&cluster, set(1, Some(eni(1)), 1), Failover, &down, "is Down and another is not");
-    accepted(&cluster, over(), Failover, &down.clone().tunnel(2, Unknown, 9));
+    for (for_ms, lasts) in [(0, false), (1_479, false), (1_480, true)] {
+        let begun = [
+            down.clone().tunnel(2, Unknown, for_ms),
+            down.clone().mute(2, LONG_MS).says(3, "gateway-2", Up, for_ms),
+            down.clone().dead(2, LONG_MS).says(1, "gateway-2", Unknown, for_ms),
+        ];
+        for evidence in begun {
+            if lasts {
+                accepted(&cluster, over(), Failover, &evidence);
+            } else {
+                refused(
+                    &cluster,
+                    over(),
+                    Failover,
+                    &evidence,
+                    "tunnel-2 is Unknown, and not for long enough",
+                );
+            }
+        }
+    }
+    let mut new = down.clone().never_heard(2);
+    new.listening_ms = 1;
+    refused(&cluster, over(), Failover, &new, "not for long enough");
     let three = crate::fixture::policy_with_direct_connect();
     let cluster = Cluster::formed(&three);
-    let down = Evidence::healthy(&three).tunnel_down(1, 9).tunnel(2, Unknown, 9);
+    let down = Evidence::healthy(&three).tunnel_down(1, 9).tunnel(2, Unknown, LONG_MS);
     refused(&cluster, over(), Failover, &down, "tunnel-2 is not Up and another is");
 }
 

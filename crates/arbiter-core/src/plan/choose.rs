@@ -72,11 +72,30 @@ impl<'a> Chooser<'a> {
 
     /// The best path but `except` with this verdict: an operator's first, drained ones last.
     fn best(&self, verdict: Verdict, except: Option<&PathId>) -> Option<&Candidate<'a>> {
+        self.best_that(verdict, except, |_| true)
+    }
+
+    /// The best path but `except` that is `Unknown` and will not be decided in a moment; of the others, why not.
+    fn refuge(&self, except: Option<&PathId>, why: &mut Vec<String>) -> Option<&Candidate<'a>> {
+        let Situation { state, evidence, .. } = self.situation;
+        self.best_that(Verdict::Unknown, except, |path| {
+            let undecided = verdict::undecided(&state.policy, evidence, path);
+            why.extend(undecided.iter().map(|because| format!("not {} yet: {because}", path.id)));
+            undecided.is_none()
+        })
+    }
+
+    fn best_that(
+        &self,
+        verdict: Verdict,
+        except: Option<&PathId>,
+        mut suits: impl FnMut(&Path) -> bool,
+    ) -> Option<&Candidate<'a>> {
         let asked = self.asked().map(|(path, _)| path);
         self.options
             .iter()
             .filter(|option| option.judgement.verdict == verdict && !option.blocked)
-            .filter(|option| Some(&option.path.id) != except)
+            .filter(|option| Some(&option.path.id) != except && suits(option.path))
             .min_by_key(|option| (option.drained, Some(&option.path.id) != asked, option.rank))
     }
 
@@ -109,9 +128,16 @@ impl<'a> Chooser<'a> {
     /// Hold-down, flaps and drains play no part here: the second real failure must be as fast as the first.
     fn leave_down(&self, here: &Candidate<'a>) -> Choice {
         let except = Some(&here.path.id);
-        let better = self.best(Verdict::Up, except).or_else(|| self.best(Verdict::Unknown, except));
+        let mut undecided = Vec::new();
+        let better = self.best(Verdict::Up, except).or_else(|| self.refuge(except, &mut undecided));
         let Some(to) = better else {
-            return Choice::Stay(vec![format!("{} is Down, and so is every other path", here.path.id)]);
+            let elsewhere = if undecided.is_empty() {
+                "so is every other path"
+            } else {
+                "no other is known to be better"
+            };
+            undecided.insert(0, format!("{} is Down, and {elsewhere}", here.path.id));
+            return Choice::Stay(undecided);
         };
         let mut reasons = says(here);
         reasons.extend(says(to));

@@ -11,6 +11,7 @@ pub use timing::{Remediation, Timing};
 pub use validate::{Problem, Severity, nearest, suggestion};
 
 use crate::ids::{GatewayId, InstanceId, NodeId, PathId, ProbeId, RouteId};
+use crate::probe::ProbeTiming;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::net::IpAddr;
@@ -276,6 +277,22 @@ impl Policy {
     /// The probes that are evidence about `subject`.
     pub fn probes_of<'a>(&'a self, subject: &'a Subject) -> impl Iterator<Item = &'a Probe> + 'a {
         self.probes.iter().filter(move |probe| probe.subject == *subject)
+    }
+
+    /// How long it takes until all that judges a path has said `Up` or `Down` after a start: the slowest of its required
+    /// probes and of its gateway's, and a report that is as old as one may be.
+    pub fn path_decided_within_ms(&self, path: &Path) -> u64 {
+        let of_path = self.probes_of_path(path).filter(|probe| probe.role == ProbeRole::Required);
+        let slowest_ms = of_path.map(|probe| ProbeTiming::from(probe).decides_within_ms()).max();
+        slowest_ms.unwrap_or(0).saturating_add(self.timing.report_stale_after_ms)
+    }
+
+    /// The probes of a path and those of its gateway.
+    fn probes_of_path<'a>(&'a self, path: &'a Path) -> impl Iterator<Item = &'a Probe> + 'a {
+        self.probes.iter().filter(|probe| match &probe.subject {
+            Subject::Path(id) => *id == path.id,
+            Subject::Gateway(id) => path.gateway.as_ref() == Some(id),
+        })
     }
 
     /// Which of the route's paths points at `target`, if any does.

@@ -74,6 +74,14 @@ impl ProbeTiming {
         wanted_ms.map_or(self.timeout_max_ms, |ms| ms.clamp(self.timeout_min_ms, self.timeout_max_ms))
     }
 
+    /// A probe that has just started says `Up` or `Down` within this time, unless the line drops some of its packets
+    /// and not others: one interval until it is first sent, then the row of answers or the window, with the longest timeout.
+    pub fn decides_within_ms(&self) -> u64 {
+        let row_ms =
+            self.interval_ms.saturating_mul(u64::from(self.rise)).saturating_add(self.timeout_max_ms);
+        self.interval_ms.saturating_add(row_ms.max(self.stretched_window_ms(self.timeout_max_ms)))
+    }
+
     /// The window that it takes with this timeout: as configured, or as long as [`MIN_LOST`] probes need.
     pub(super) fn stretched_window_ms(&self, timeout_ms: u64) -> u64 {
         // The burst starts with the first timeout, and never closer than a gap; then come four more gaps, and
@@ -113,5 +121,14 @@ mod tests {
         assert_eq!(timing.stretched_window_ms(20), 200);
         assert_eq!(timing.stretched_window_ms(60), 200);
         assert_eq!(timing.stretched_window_ms(100), 280);
+    }
+
+    #[test]
+    fn a_started_probe_decides_within_its_window_or_its_row_of_answers() {
+        // The defaults: an interval, then six lost probes 20 ms apart with a timeout of 500 ms.
+        assert_eq!(ProbeTiming::new(100, 2, 3, 20, 500).decides_within_ms(), 100 + 500 + 4 * 20 + 500);
+        assert_eq!(ProbeTiming::new(1_000, 3, 5, 20, 500).decides_within_ms(), 1_000 + 5 * 1_000 + 500);
+        let longest = ProbeTiming::new(u64::MAX, 1, u32::MAX, 1, u64::MAX).decides_within_ms();
+        assert!(longest > 0, "settings out of range overflow nothing");
     }
 }

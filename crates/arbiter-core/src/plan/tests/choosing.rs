@@ -87,6 +87,95 @@ fn it_goes_to_the_best_that_is_up_else_to_one_that_is_unknown_else_nowhere() {
 }
 
 #[test]
+fn what_is_about_to_be_decided_is_no_refuge() {
+    proves("choose.undecided-is-no-refuge");
+    let (cluster, healthy) = reference();
+    let path = cluster.state.policy.path(&tunnel(2)).expect("a path of the reference case");
+    let limit_ms = cluster.state.policy.path_decided_within_ms(path);
+    let down = healthy.tunnel_down(1, 500);
+    let told = Some((tunnel(2), Cause::Failover));
+    for (moves, for_ms) in [(false, 0), (false, limit_ms - 1), (true, limit_ms)] {
+        let expected = moves.then(|| told.clone()).flatten();
+        // Its own node has just begun to ask.
+        assert_eq!(cluster.wish_for(1, &down.clone().tunnel(2, Unknown, for_ms)), expected, "{for_ms} ms");
+        // It is silent, and the host was seen long ago: `arbiterd` is being upgraded there.
+        if for_ms > 300 {
+            assert_eq!(cluster.wish_for(1, &down.clone().mute(2, for_ms)), expected, "{for_ms} ms");
+        }
+        // It is silent, and the host has just come up: it boots.
+        let boots = down.clone().mute(2, LONG_MS).says(3, "gateway-2", Up, for_ms);
+        assert_eq!(cluster.wish_for(1, &boots), expected, "{for_ms} ms");
+        // It is silent, and one of the others has just begun to ask.
+        let asks = down.clone().dead(2, LONG_MS).says(1, "gateway-2", Unknown, for_ms);
+        assert_eq!(cluster.wish_for(1, &asks), expected, "{for_ms} ms");
+    }
+    // What others have not said at all is no news.
+    assert_eq!(cluster.wish_for(1, &down.clone().mute(2, LONG_MS).silent(3, LONG_MS)), told);
+    // A new leader has not heard it yet.
+    let mut new = down.clone().never_heard(2);
+    new.listening_ms = 1;
+    assert_eq!(cluster.wish_for(1, &new), None);
+    let plan = cluster.plan(&down.tunnel(2, Unknown, 200));
+    assert!(plan.alarms(Code::NoBetterPath));
+    assert!(
+        plan.why(1).contains("not tunnel-2 yet: strongswan-2 asks by probe inner-2 only for 200ms"),
+        "{}",
+        plan.why(1)
+    );
+}
+
+/// A power cut, and both gateways boot: their nodes a little apart, their tunnels later and at once. Each route stays
+/// at home.
+#[test]
+fn both_gateways_boot_at_once_and_no_route_wanders() {
+    proves("choose.undecided-is-no-refuge");
+    let (cluster, healthy) = reference();
+    let (boots, apart, tunnels) = (2_000_u64, 300_u64, [1_400_u64, 1_100]);
+    let window = 350;
+    for at in (0..4_500).step_by(10) {
+        let mut evidence = healthy.clone();
+        for (n, other) in [(1, 2), (2, 1)] {
+            let boot = boots + (n - 1) * apart;
+            if at < boot {
+                evidence = evidence.silent(n, 10_000 + at);
+                continue;
+            }
+            let runs = at - boot;
+            // What its own node says of its tunnel.
+            let up = tunnels[usize::try_from(n - 1).expect("one or two")];
+            evidence = match runs {
+                _ if runs >= up => evidence.tunnel(n, Up, runs - up),
+                _ if runs >= window => evidence.tunnel_down(n, runs - window),
+                _ => evidence.tunnel(n, Unknown, runs),
+            };
+            // What it says of the other gateway.
+            let other_up = at.checked_sub(boots + (other - 1) * apart);
+            let probe = format!("gateway-{other}");
+            evidence = match other_up {
+                Some(other_runs) => evidence.says(n, &probe, Up, other_runs.min(runs)),
+                None if runs >= window => evidence.says(n, &probe, Down, runs - window),
+                None => evidence.says(n, &probe, Unknown, runs),
+            };
+        }
+        for n in [1, 2] {
+            let probe = format!("gateway-{n}");
+            evidence = match at.checked_sub(boots + (n - 1) * apart) {
+                Some(runs) => evidence.says(3, &probe, Up, runs),
+                None => evidence.says(3, &probe, Down, 10_000 + at),
+            };
+        }
+        for n in [1, 2] {
+            assert_eq!(
+                cluster.wish_for(n, &evidence),
+                None,
+                "route {n} after {at} ms: {}",
+                cluster.plan(&evidence).why(n)
+            );
+        }
+    }
+}
+
+#[test]
 fn both_tunnels_fail_at_once_and_moving_is_useless() {
     proves("choose.stays-when-all-down");
     let (cluster, healthy) = reference();

@@ -145,7 +145,8 @@ fn an_old_start_does_not_close_the_slot_of_a_newer_stop() {
 fn a_gateway_in_the_slot_or_with_a_stop_in_doubt_is_not_chosen() {
     proves("slot.gateway-not-chosen");
     let (cluster, dead, id) = stopping();
-    let seen = dead.says(2, "gateway-1", crate::evidence::Verdict::Unknown, 1).tunnel_down(2, 500);
+    let unsure = dead.says(2, "gateway-1", crate::evidence::Verdict::Unknown, crate::fixture::LONG_MS);
+    let seen = unsure.tunnel_down(2, 500);
     for (slot, doubt) in [(true, true), (true, false), (false, true)] {
         let mut cluster = cluster.clone();
         if !doubt {
