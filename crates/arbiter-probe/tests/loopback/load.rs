@@ -1,6 +1,6 @@
 //! A thousand targets on one node.
 
-use crate::support::{echo, icmp_permitted, prober, until};
+use crate::support::{PATIENCE, echo, icmp_permitted, prober, until};
 use arbiter_control::prober::Prober;
 use arbiter_core::evidence::Verdict;
 use arbiter_core::policy::Probe;
@@ -30,9 +30,19 @@ async fn a_thousand_targets_five_times_a_second_neither_drift_nor_pile_up() {
     });
     prober.set_probes(probes.collect());
     until(&prober, "all Up", || prober.snapshot().values().all(|status| status.state == Verdict::Up)).await;
-    let (started, before) = (Instant::now(), prober.counters());
+    // A machine that others keep busy may spoil some of these; what piles up or drifts spoils all of them.
+    let deadline = Instant::now() + PATIENCE;
+    while let Err(wrong) = fifteen_rounds(&prober).await {
+        eprintln!("{wrong}");
+        assert!(Instant::now() < deadline, "{wrong}");
+    }
+}
+
+/// Watches fifteen rounds; says what was wrong with them.
+async fn fifteen_rounds(prober: &SocketProber) -> Result<(), String> {
+    let (started, before, turned) = (Instant::now(), prober.counters(), *prober.transitions().borrow());
     let mut most_in_flight = 0;
-    until(&prober, "fifteen rounds", || {
+    until(prober, "fifteen rounds", || {
         let now = prober.counters();
         most_in_flight = most_in_flight.max(now.in_flight);
         now.sent - before.sent >= 15 * TARGETS
@@ -40,13 +50,13 @@ async fn a_thousand_targets_five_times_a_second_neither_drift_nor_pile_up() {
     .await;
     let slots = started.elapsed().as_millis() as u64 * TARGETS / INTERVAL_MS;
     let sent = prober.counters().sent - before.sent;
-    eprintln!("{sent} sent in {slots} slots, {most_in_flight} in flight at most");
-    // Slots that a busy machine misses are skipped, so fewer are possible; more would be a volley.
-    assert!(sent <= slots + slots / 10 + TARGETS, "{sent} sent in {slots} slots");
-    assert!(sent >= slots / 3, "{sent} sent in {slots} slots");
-    // Each answers within a fraction of the interval; one for each target would mean that they pile up.
-    assert!(most_in_flight < TARGETS as usize * 2, "{most_in_flight}");
-    assert_eq!(*prober.transitions().borrow(), TARGETS, "each came Up once and stayed");
+    let turns = *prober.transitions().borrow() - turned;
+    let seen =
+        format!("{sent} sent in {slots} slots, {most_in_flight} in flight at most, {turns} transitions");
+    // Slots that a busy machine misses are skipped, so fewer are possible; more would be a volley. Each answers within a
+    // fraction of the interval: one in flight for each target would mean that they pile up. Each came Up and stays.
+    let steady = sent <= slots + slots / 10 + TARGETS && sent >= slots / 3;
+    if steady && most_in_flight < TARGETS as usize * 2 && turns == 0 { Ok(()) } else { Err(seen) }
 }
 
 #[tokio::test]
