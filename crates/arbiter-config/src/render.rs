@@ -94,7 +94,7 @@ fn probe(policy: &Policy, probe: &Probe, page: &mut Page) {
     }
     page.texts("observers", &names(policy, &probe.observers));
     page.text("target", &probe.target.to_string());
-    match probe.kind {
+    match &probe.kind {
         ProbeKind::Icmp { size_bytes, dont_fragment } => {
             page.text("kind", "icmp");
             page.raw("size", size_bytes);
@@ -103,6 +103,11 @@ fn probe(policy: &Policy, probe: &Probe, page: &mut Page) {
         ProbeKind::Tcp { port } => {
             page.text("kind", "tcp");
             page.raw("port", port);
+        }
+        ProbeKind::Ipsec { child, socket } => {
+            page.text("kind", "ipsec");
+            page.text("child", child);
+            page.text("vici", socket);
         }
     }
     page.text(

@@ -22,6 +22,10 @@ pub const BAD_DAYS: &[(&str, &str)] = &[
     ("corrupted-store", "no start, no panic, and never an empty start in silence: the way back is named"),
     ("full-disk", "the node ends with the folder named, the others go on, and with room again it comes back"),
     ("no-right-to-ping", "an error at the start that says how to grant it; the node still votes"),
+    (
+        "strongswan-not-asked",
+        "a daemon that can't be asked is no evidence about its tunnel, and that is said",
+    ),
     // EC2.
     ("no-credentials", "an error at the start that says where they are looked for; the node still votes"),
     ("denied-action", "said at the start with the action's name, before a failover needs it"),

@@ -145,7 +145,7 @@ codes! {
     ProviderThrottled = "provider-throttled", Warning, "EC2 throttles us",
         "somebody in this account and region calls too much; we wait and keep the order of importance";
     ProbeBroken = "probe-broken", Warning, "a probe can't be sent or received",
-        "the probe's own words say why; ICMP needs CAP_NET_RAW or net.ipv4.ping_group_range";
+        "the probe's own words say why; ICMP needs CAP_NET_RAW or net.ipv4.ping_group_range, `ipsec` charon's vici socket";
     ClocksDiffer = "clocks-differ", Warning, "the wall clocks of two nodes differ",
         "run chrony or the Amazon Time Sync Service; decisions don't depend on it, people do";
     PolicyDiffers = "policy-differs", Warning, "a node's file differs from the replicated policy",

@@ -2,6 +2,7 @@
 
 use crate::clients::Clients;
 use crate::icmp::{Ended, ping};
+use crate::ipsec::ask;
 use crate::prober::Shared;
 use crate::refusal::{Fate, Refusal};
 use crate::table::{Aim, Order, RunKey};
@@ -112,11 +113,12 @@ impl Driver {
         let Order { run, seq, listen_ms, aim } = order;
         let line = match &*aim {
             Aim::Icmp(icmp) => Some(self.clients.line(&icmp.key, now)),
-            Aim::Tcp(_) => None,
+            Aim::Tcp(_) | Aim::Ipsec(_) => None,
         };
         async move {
             let ended = match (&*aim, line) {
                 (Aim::Tcp(tcp), _) => Ended::good(connect(tcp, listen_ms).await),
+                (Aim::Ipsec(ipsec), _) => Ended::good(ask(ipsec).await),
                 (Aim::Icmp(icmp), Some(Ok(line))) => ping(&line, icmp, listen_ms).await,
                 (Aim::Icmp(_), Some(Err(refusal))) => Ended::good(Fate::Refused(refusal)),
                 (Aim::Icmp(_), None) => Ended::good(Fate::Silent),

@@ -2,6 +2,7 @@
 
 use crate::clients::ClientKey;
 use crate::icmp::IcmpAim;
+use crate::ipsec::IpsecAim;
 use crate::tcp::TcpAim;
 use arbiter_core::evidence::Verdict;
 use arbiter_core::ids::ProbeId;
@@ -25,6 +26,7 @@ pub(crate) struct RunKey(u64);
 pub(crate) enum Aim {
     Icmp(IcmpAim),
     Tcp(TcpAim),
+    Ipsec(IpsecAim),
 }
 
 /// One probe to send now.
@@ -153,7 +155,7 @@ impl Table {
     pub(crate) fn client_keys(&self) -> BTreeSet<ClientKey> {
         let icmp = self.runs.values().filter_map(|run| match &*run.aim {
             Aim::Icmp(aim) => Some(aim.key.clone()),
-            Aim::Tcp(_) => None,
+            Aim::Tcp(_) | Aim::Ipsec(_) => None,
         });
         icmp.collect()
     }
@@ -192,14 +194,15 @@ fn asks_the_same(one: &Probe, other: &Probe) -> bool {
 
 fn aim_of(probe: &Probe) -> Aim {
     let (source, interface) = (probe.source, probe.interface.clone());
-    match probe.kind {
-        ProbeKind::Icmp { size_bytes, dont_fragment } => {
+    match &probe.kind {
+        &ProbeKind::Icmp { size_bytes, dont_fragment } => {
             let key = ClientKey { v6: probe.target.is_ipv6(), source, interface, dont_fragment };
             // A pattern rather than zeros, so that a line that garbles or compresses is not flattered.
             let payload = (0..size_bytes).map(|place| place.to_le_bytes()[0]).collect();
             Aim::Icmp(IcmpAim { key, target: probe.target, payload })
         }
-        ProbeKind::Tcp { port } => Aim::Tcp(TcpAim { target: probe.target, port, source, interface }),
+        &ProbeKind::Tcp { port } => Aim::Tcp(TcpAim { target: probe.target, port, source, interface }),
+        ProbeKind::Ipsec { child, socket } => Aim::Ipsec(IpsecAim::new(probe, child, socket)),
     }
 }
 

@@ -7,9 +7,11 @@ use arbiter_control::examiner::Examiner;
 use arbiter_core::health::{Alarm, Code};
 use arbiter_core::ids::NodeId;
 use arbiter_core::policy::{Policy, Probe, ProbeKind};
-use arbiter_probe::icmp_preflight;
+use arbiter_probe::{icmp_preflight, vici_preflight};
 use arbiter_proto::v1;
 use async_trait::async_trait;
+use std::collections::BTreeSet;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::Mutex;
@@ -50,6 +52,7 @@ impl Examination {
         }
         let mut alarms = self.side.preflight(self.me, policy).await;
         alarms.extend(no_icmp(self.me, policy));
+        alarms.extend(no_vici(self.me, policy).await);
         let differs = |detail| Alarm::new(Code::PolicyDiffers, policy.node_name(self.me), detail);
         alarms.extend(self.file.difference(policy).map(differs));
         *newest = Some(Found { at: Instant::now(), policy: policy.clone(), alarms: alarms.clone() });
@@ -77,6 +80,24 @@ fn no_icmp(me: NodeId, policy: &Policy) -> Option<Alarm> {
     let pings = |probe: &Probe| probe.observers.contains(&me) && matches!(probe.kind, ProbeKind::Icmp { .. });
     let refused = policy.probes.iter().any(pings).then(icmp_preflight)?.err()?;
     Some(Alarm::new(Code::ProbeBroken, policy.node_name(me), refused.to_string()))
+}
+
+/// Which of the daemons that this node's probes ask can't be asked.
+async fn no_vici(me: NodeId, policy: &Policy) -> Vec<Alarm> {
+    let of_ours = policy.probes.iter().filter(|probe| probe.observers.contains(&me));
+    let sockets: BTreeSet<&str> = of_ours
+        .filter_map(|probe| match &probe.kind {
+            ProbeKind::Ipsec { socket, .. } => Some(socket.as_str()),
+            ProbeKind::Icmp { .. } | ProbeKind::Tcp { .. } => None,
+        })
+        .collect();
+    let mut alarms = Vec::new();
+    for socket in sockets {
+        if let Err(error) = vici_preflight(Path::new(socket)).await {
+            alarms.push(Alarm::new(Code::ProbeBroken, policy.node_name(me), error.to_string()));
+        }
+    }
+    alarms
 }
 
 /// An alarm as another node found it.

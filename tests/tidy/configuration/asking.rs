@@ -127,6 +127,8 @@ const BESIDE: &[(&str, &str, &str, Option<&str>)] = &[
     ("[[probe]]", "gateway", "path", None),
     ("[[path]]", "target", "gateway", None),
     ("[[probe]]", "port", "kind", Some("\"tcp\"")),
+    ("[[probe]]", "child", "kind", Some("\"ipsec\"")),
+    ("[[probe]]", "vici", "kind", Some("\"ipsec\"")),
 ];
 
 /// What is known of one key.

@@ -21,6 +21,8 @@ const IN_WORDS: &[(&str, &str, &str)] = &[
         "of a path its gateway's node or its own observers; of a gateway all other nodes",
     ),
     ("[[probe]]", "port", "required with `\"tcp\"`"),
+    ("[[probe]]", "child", "required with `\"ipsec\"`"),
+    ("[[probe]]", "vici", "`\"/run/charon.vici\"`"),
     ("[[probe]]", "source", "as the host routes it"),
     ("[[probe]]", "interface", "as the host routes it"),
     ("[ec2]", "endpoint", "the AWS environment's"),

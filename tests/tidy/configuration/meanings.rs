@@ -46,6 +46,8 @@ const ALIASES: &[(&str, &str, &str)] = &[
     ("[[probe]]", "path", "Subject.Path"),
     ("[[probe]]", "gateway", "Subject.Gateway"),
     ("[[probe]]", "port", "ProbeKind.Tcp.port"),
+    ("[[probe]]", "child", "ProbeKind.Ipsec.child"),
+    ("[[probe]]", "vici", "ProbeKind.Ipsec.socket"),
     ("[[probe]]", "size", "ProbeKind.Icmp.size_bytes"),
     ("[[probe]]", "dont_fragment", "ProbeKind.Icmp.dont_fragment"),
 ];

@@ -14,6 +14,8 @@ const TIMEOUT_MIN_MS: u64 = 20;
 const TIMEOUT_MAX_MS: u64 = 500;
 /// What `ping` sends; with IP's and ICMP's headers it makes 84 bytes.
 const SIZE_BYTES: u16 = 56;
+/// Where strongSwan opens its vici socket by default.
+const VICI_SOCKET: &str = "/run/charon.vici";
 
 const KEYS: &[&str] = &[
     "name",
@@ -25,6 +27,8 @@ const KEYS: &[&str] = &[
     "port",
     "size",
     "dont_fragment",
+    "child",
+    "vici",
     "role",
     "interval",
     "fall",
@@ -133,39 +137,73 @@ fn observers(
     default.unwrap_or_default()
 }
 
-fn kind(table: &mut Table<'_, '_>) -> ProbeKind {
-    #[derive(Clone, Copy, PartialEq)]
-    enum Kind {
-        Icmp,
-        Tcp,
+#[derive(Clone, Copy, PartialEq)]
+enum Kind {
+    Icmp,
+    Tcp,
+    Ipsec,
+}
+
+/// Each key that belongs to one kind alone, with core's word for it.
+const KINDS_OWN: &[(Kind, &str, &str)] = &[
+    (Kind::Icmp, "size", "kind.size_bytes"),
+    (Kind::Icmp, "dont_fragment", "kind.dont_fragment"),
+    (Kind::Tcp, "port", "kind.port"),
+    (Kind::Ipsec, "child", "kind.child"),
+    (Kind::Ipsec, "vici", "kind.socket"),
+];
+
+impl Kind {
+    const WORDS: [(&'static str, Self); 3] =
+        [("icmp", Self::Icmp), ("tcp", Self::Tcp), ("ipsec", Self::Ipsec)];
+
+    const fn word(self) -> &'static str {
+        match self {
+            Self::Icmp => "icmp",
+            Self::Tcp => "tcp",
+            Self::Ipsec => "ipsec",
+        }
     }
-    let kinds = [("icmp", Kind::Icmp), ("tcp", Kind::Tcp)];
-    let kind = table.choice("kind", "kind", &kinds).unwrap_or(Kind::Icmp);
+
+    /// As it is called in a sentence.
+    const fn title(self) -> &'static str {
+        match self {
+            Self::Icmp => "an ICMP",
+            Self::Tcp => "a TCP",
+            Self::Ipsec => "an IPsec",
+        }
+    }
+}
+
+fn kind(table: &mut Table<'_, '_>) -> ProbeKind {
+    let kind = table.choice("kind", "kind", &Kind::WORDS).unwrap_or(Kind::Icmp);
     let port = table.number("port", "kind.port", "22");
-    let has_port = table.value("port", "kind.port").is_some();
     let size_bytes = table.number("size", "kind.size_bytes", "56").unwrap_or(SIZE_BYTES);
     let dont_fragment = table.flag("dont_fragment", "kind.dont_fragment").unwrap_or(false);
-    if kind == Kind::Icmp {
-        if has_port {
-            table.error(
-                "kind.port",
-                "an ICMP probe has no port",
-                "leave `port` out, or write `kind = \"tcp\"`",
-            );
-        }
-        return ProbeKind::Icmp { size_bytes, dont_fragment };
-    }
-    for (key, field) in [("size", "kind.size_bytes"), ("dont_fragment", "kind.dont_fragment")] {
+    let child = table.text("child", "kind.child", "\"tunnel\"").map(str::to_owned);
+    let socket = table.text("vici", "kind.socket", "\"/run/charon.vici\"").unwrap_or(VICI_SOCKET).to_owned();
+    for (of, key, field) in KINDS_OWN.iter().filter(|(of, ..)| *of != kind) {
         if table.value(key, field).is_some() {
             table.error(
                 field,
-                format!("a TCP probe has no `{key}`"),
-                "leave it out, or write `kind = \"icmp\"`",
+                format!("{} probe has no `{key}`", kind.title()),
+                format!("leave it out, or write `kind = \"{}\"`", of.word()),
             );
         }
     }
-    if !has_port {
-        table.missing("port", "kind.port", "22");
+    match kind {
+        Kind::Icmp => ProbeKind::Icmp { size_bytes, dont_fragment },
+        Kind::Tcp => {
+            if table.value("port", "kind.port").is_none() {
+                table.missing("port", "kind.port", "22");
+            }
+            ProbeKind::Tcp { port: port.unwrap_or_default() }
+        }
+        Kind::Ipsec => {
+            if table.value("child", "kind.child").is_none() {
+                table.missing("child", "kind.child", "\"tunnel\"");
+            }
+            ProbeKind::Ipsec { child: child.unwrap_or_default(), socket }
+        }
     }
-    ProbeKind::Tcp { port: port.unwrap_or_default() }
 }

@@ -186,6 +186,13 @@ pub enum ProbeKind {
         /// The port to connect to.
         port: u16,
     },
+    /// A question to strongSwan's daemon on the observer's own host: has it a child SA with the target? Only of paths.
+    Ipsec {
+        /// The name of the child SA, as `swanctl.conf` has it.
+        child: String,
+        /// The daemon's vici socket, where it is not at its usual place.
+        socket: String,
+    },
 }
 
 /// What a probe is evidence about.
@@ -223,7 +230,7 @@ pub struct Probe {
     pub rise: u32,
     /// The timeout follows the round trip, and never goes below this.
     pub timeout_min_ms: u64,
-    /// The timeout follows the round trip, and never goes above this.
+    /// The timeout follows the round trip, and never goes above this. With `ipsec` it is always this.
     pub timeout_max_ms: u64,
     /// Send from this address, where the host has several.
     #[serde(default)]

@@ -1,6 +1,6 @@
 //! The settings of one probe, and what follows from them.
 
-use crate::policy::Probe;
+use crate::policy::{Probe, ProbeKind};
 
 /// How many times faster a probe goes between its first miss and the end of its window.
 pub const BURST_FACTOR: u64 = 5;
@@ -93,8 +93,14 @@ impl ProbeTiming {
 }
 
 impl From<&Probe> for ProbeTiming {
+    /// A question to a daemon on the same host has no round trip to adapt to: how soon it answers tells how busy the host is,
+    /// nothing about the tunnel. So its timeout is always the ceiling.
     fn from(probe: &Probe) -> Self {
-        Self::new(probe.interval_ms, probe.fall, probe.rise, probe.timeout_min_ms, probe.timeout_max_ms)
+        let timeout_min_ms = match probe.kind {
+            ProbeKind::Ipsec { .. } => probe.timeout_max_ms,
+            ProbeKind::Icmp { .. } | ProbeKind::Tcp { .. } => probe.timeout_min_ms,
+        };
+        Self::new(probe.interval_ms, probe.fall, probe.rise, timeout_min_ms, probe.timeout_max_ms)
     }
 }
 

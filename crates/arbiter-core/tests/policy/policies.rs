@@ -219,6 +219,14 @@ fn any_probe(dice: &mut Dice, id: String, subject: Subject, observers: Vec<NodeI
         true => ProbeKind::Icmp { size_bytes: dice.between(0, 65_507) as u16, dont_fragment: dice.flag() },
         false => ProbeKind::Tcp { port: dice.between(1, 65_535) as u16 },
     };
+    let asks_charon = matches!(subject, Subject::Path(_)) && dice.flag();
+    let kind = match asks_charon {
+        true => ProbeKind::Ipsec {
+            child: format!("net-{}", dice.next(9)),
+            socket: format!("/run/{}.vici", dice.next(9)),
+        },
+        false => kind,
+    };
     Probe {
         id: ProbeId(id),
         subject,
@@ -231,8 +239,8 @@ fn any_probe(dice: &mut Dice, id: String, subject: Subject, observers: Vec<NodeI
         rise: dice.between(1, 100) as u32,
         timeout_min_ms: dice.between(1, timeout_max_ms),
         timeout_max_ms,
-        source: dice.flag().then(|| address(1)),
-        interface: dice.flag().then(|| "eth0".to_owned()),
+        source: (!asks_charon && dice.flag()).then(|| address(1)),
+        interface: (!asks_charon && dice.flag()).then(|| "eth0".to_owned()),
     }
 }
 

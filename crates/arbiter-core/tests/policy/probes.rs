@@ -172,3 +172,82 @@ fn probes_go_to_one_host_in_packets_that_exist() {
         after(|policy| change(&mut policy.probes[0]), &[&format!("error: probes[0].{expected}")]);
     }
 }
+
+/// A probe that asks strongSwan, beside the ping through the same tunnel.
+fn with_ipsec(change: impl FnOnce(&mut Probe)) -> Policy {
+    let mut policy = reference();
+    let mut asking = probe("ipsec-1", Subject::Path("tunnel-1".into()), &[1], "52.50.130.77");
+    asking.kind = ProbeKind::Ipsec { child: "tunnel".into(), socket: "/run/charon.vici".into() };
+    asking.role = ProbeRole::Advisory;
+    change(&mut asking);
+    policy.probes.push(asking);
+    policy
+}
+
+#[test]
+fn a_probe_that_asks_strongswan_is_of_a_path_and_sends_no_packet() {
+    assert_eq!(problems(&with_ipsec(|_| {})), Vec::<String>::new());
+    assert_eq!(problems(&with_ipsec(|probe| probe.role = ProbeRole::Required)), Vec::<String>::new());
+    let kind = |child: &str, socket: &str| ProbeKind::Ipsec { child: child.into(), socket: socket.into() };
+    let longest = format!("/{}", "s".repeat(106));
+    assert_eq!(problems(&with_ipsec(|probe| probe.kind = kind("tunnel", &longest))), Vec::<String>::new());
+    type Case<'a> = (&'a dyn Fn(&mut Probe), &'a str);
+    let cases: [Case<'_>; 7] = [
+        (
+            &|p| p.subject = Subject::Gateway("strongswan-2".into()),
+            "subject: probe `ipsec-1` asks strongSwan about a tunnel, which is a path and no gateway \
+             (make it evidence about the tunnel's path)",
+        ),
+        (
+            &|p| p.kind = kind("", "/run/charon.vici"),
+            "kind.child: probe `ipsec-1` names no child SA that could be \
+             (the child's name in `swanctl.conf`, at most 255 bytes)",
+        ),
+        (
+            &|p| p.kind = kind("tun\nnel", "/run/charon.vici"),
+            "kind.child: probe `ipsec-1` names no child SA that could be \
+             (the child's name in `swanctl.conf`, at most 255 bytes)",
+        ),
+        (
+            &|p| p.kind = kind("tunnel", "charon.vici"),
+            "kind.socket: the socket is no absolute path (its whole path, as in `/run/charon.vici`)",
+        ),
+        (
+            &|p| p.kind = kind("tunnel", &format!("{longest}s")),
+            "kind.socket: 108 bytes are too long for the path of a socket (at most 107)",
+        ),
+        (
+            &|p| p.source = Some("172.16.1.157".parse().unwrap()),
+            "source: probe `ipsec-1` sends no packet: it asks on its own host (leave it out)",
+        ),
+        (
+            &|p| p.interface = Some("eth0".into()),
+            "interface: probe `ipsec-1` sends no packet: it asks on its own host (leave it out)",
+        ),
+    ];
+    for (change, expected) in cases {
+        assert_eq!(problems(&with_ipsec(|p| change(p))), [format!("error: probes[4].{expected}")]);
+    }
+}
+
+#[test]
+fn strongswans_word_alone_is_warned_of() {
+    let mut policy = with_ipsec(|probe| probe.role = ProbeRole::Required);
+    let warning = "warning: paths[0]: only strongSwan's word decides about path `tunnel-1`: it may call a tunnel \
+                   installed through which nothing passes (add a required `icmp` probe to the far end of the tunnel)";
+    policy.probes[0].role = ProbeRole::Advisory;
+    assert_eq!(problems(&policy), [warning]);
+    policy.probes.remove(0);
+    assert_eq!(problems(&policy), [warning]);
+}
+
+/// What older policies say of probes is read as before, and the new kind is written by its name.
+#[test]
+fn kinds_are_stored_by_name() {
+    let stored = r#"{"tcp":{"port":22}}"#;
+    assert_eq!(serde_json::from_str::<ProbeKind>(stored).unwrap(), ProbeKind::Tcp { port: 22 });
+    let kind = ProbeKind::Ipsec { child: "tunnel".into(), socket: "/run/charon.vici".into() };
+    let text = serde_json::to_string(&kind).unwrap();
+    assert_eq!(text, r#"{"ipsec":{"child":"tunnel","socket":"/run/charon.vici"}}"#);
+    assert_eq!(serde_json::from_str::<ProbeKind>(&text).unwrap(), kind);
+}

@@ -11,6 +11,9 @@ use std::path::Path;
 /// Where Debian puts charon.
 pub(super) const CHARON: &str = "/usr/lib/ipsec/charon";
 
+/// The name of a tunnel's child SA, on both of its ends.
+pub(super) const CHILD: &str = "tunnel";
+
 /// Who encrypts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Esp {

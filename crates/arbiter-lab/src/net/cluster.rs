@@ -1,5 +1,6 @@
 //! The cloud side's cluster: the configuration of its three nodes, and how a host starts its own.
 
+use super::charon::CHILD;
 use super::machine::{Machine, Service};
 use super::topology::{ENDPOINT_ADDRESS, ENDPOINT_PORT, Host, SIDES};
 use crate::demo::cluster::{GATEWAYS, Node, topology_toml};
@@ -110,7 +111,8 @@ pub(super) fn cluster_toml(pace: Pace) -> String {
 }
 
 /// Through each tunnel three: to its far end, to its far end with a packet that fills it, to what is behind the far
-/// router; all required. To each gateway one, from the other nodes.
+/// router; all required. Beside them the gateway's strongSwan is asked for its child SA, which only warns. To each gateway
+/// one, from the other nodes.
 fn probes(pace: Pace) -> String {
     let mut text = String::new();
     for (gateway, side) in GATEWAYS.into_iter().zip(SIDES) {
@@ -126,6 +128,8 @@ fn probes(pace: Pace) -> String {
         let large = format!("size = {LARGE}\ndont_fragment = true\n");
         probe(&format!("large-{number}"), &path, side.inner_router, &large);
         probe(&format!("behind-{number}"), &path, side.behind, "");
+        let asks = format!("kind = \"ipsec\"\nchild = \"{CHILD}\"\nrole = \"advisory\"\n");
+        probe(&format!("ipsec-{number}"), &path, side.router_public, &asks);
         probe(gateway.node.name(), &format!("gateway = \"{}\"", gateway.node), side.gateway_address, "");
     }
     text
@@ -153,7 +157,7 @@ mod tests {
                 let loaded = arbiter_config::parse(Path::new("/x/cluster.toml"), &text, node.name());
                 let loaded = loaded.unwrap_or_else(|refused| panic!("{refused}\n{text}"));
                 assert!(loaded.warnings.is_empty(), "{:?}", loaded.warnings);
-                assert_eq!(loaded.config.policy.probes.len(), 8);
+                assert_eq!(loaded.config.policy.probes.len(), 10);
             }
         }
     }

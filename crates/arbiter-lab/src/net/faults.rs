@@ -3,6 +3,7 @@
 //! What falls silent does so by nftables: a table of its own for each fault, on the router where it happens. What dies
 //! is killed. Whatever is in force is known, so that `heal` undoes exactly that.
 
+use super::charon::CHILD;
 use super::cluster::{PORT, host_of, node_of};
 use super::lab::{Inner, Lab};
 use super::machine::Service;
@@ -49,6 +50,8 @@ pub(super) enum FaultName {
     Loss,
     /// The data centre's nodes reach none of the cloud's nodes; all else passes.
     SiteCutOff,
+    /// An operator ends the child SA of one tunnel on the gateway; nobody sets it up again.
+    ChildTerminated,
     /// An on-premises router's own pings through its tunnel get lost; all else passes.
     SiteProbeBlind,
 }
@@ -158,6 +161,10 @@ impl Lab {
                 }
                 Ok(())
             }
+            FaultName::ChildTerminated => {
+                let gateway = inner.machine(side.gateway)?;
+                gateway.run(&["swanctl", "--terminate", "--child", CHILD], "").await.map(|_| ())
+            }
             FaultName::SiteProbeBlind => {
                 inner.drop_at(side.router, "site_probe_blind", &Rules::pings_to(side.inner_gateway)).await
             }
@@ -178,7 +185,13 @@ impl Lab {
                 machine.set_forwarding(true).await?;
             }
         }
-        inner.trouble.orders.clear();
+        for order in std::mem::take(&mut inner.trouble.orders) {
+            if order.name == FaultName::ChildTerminated
+                && let Some(gateway) = inner.machines.get(&order.zone.side().gateway)
+            {
+                gateway.run(&["swanctl", "--initiate", "--child", CHILD], "").await?;
+            }
+        }
         self.edit(|world| {
             GATEWAYS.iter().try_for_each(|gateway| {
                 world.set_boot_behaviour(gateway.instance, crate::world::BootBehaviour::Normal)?;

@@ -1,6 +1,9 @@
 //! The prober over real sockets, on loopback.
 
+#[cfg(test)]
+mod charon;
 mod icmp;
+mod ipsec;
 mod load;
 #[cfg(test)]
 mod own_network;

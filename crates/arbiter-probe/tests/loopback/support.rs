@@ -8,6 +8,7 @@ use arbiter_core::probe::ProbeStatus;
 use arbiter_probe::{BoottimeClock, SocketProber, icmp_preflight};
 use socket2::{Domain, Socket, Type};
 use std::net::{IpAddr, SocketAddr, TcpStream};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
@@ -45,6 +46,12 @@ pub fn echo(name: &str, target: &str) -> Probe {
 
 pub fn tcp(name: &str, target: SocketAddr) -> Probe {
     probe(name, target.ip(), ProbeKind::Tcp { port: target.port() })
+}
+
+/// Asks the daemon at that socket about the child SA `tunnel` with 192.0.2.1.
+pub fn ipsec(name: &str, socket: &Path) -> Probe {
+    let socket = socket.to_str().unwrap().to_owned();
+    probe(name, [192, 0, 2, 1].into(), ProbeKind::Ipsec { child: "tunnel".to_owned(), socket })
 }
 
 /// Whether ICMP can be sent here at all. Where not, the tests of ICMP say so and end: what they would show then

@@ -29,7 +29,7 @@ pub struct ProbeView {
     pub subject: String,
     /// Where it goes.
     pub target: String,
-    /// `icmp` or `tcp/PORT`.
+    /// `icmp`, `tcp/PORT` or `ipsec/CHILD`.
     pub kind: String,
     /// `required` or `advisory`.
     pub role: String,

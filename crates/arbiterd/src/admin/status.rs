@@ -244,6 +244,7 @@ fn probes(look: &Look) -> Vec<v1::ProbeStatus> {
                 kind: match &probe.kind {
                     ProbeKind::Icmp { .. } => "icmp".to_owned(),
                     ProbeKind::Tcp { port } => format!("tcp/{port}"),
+                    ProbeKind::Ipsec { child, .. } => format!("ipsec/{child}"),
                 },
                 role: match probe.role {
                     ProbeRole::Required => "required",

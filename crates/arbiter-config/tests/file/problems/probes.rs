@@ -148,7 +148,7 @@ f:61:10: error: probe.source: `fd00::1` can't send to `10.0.2.1`
 f:61:8: error: probe.kind: unknown kind `udp`
     61 | kind = "udp"
        |        ^^^^^
-  help: known: `icmp`, `tcp`
+  help: known: `icmp`, `tcp`, `ipsec`
 
 1 error
 "#,
@@ -181,10 +181,10 @@ f:63:8: error: probe.size: a TCP probe has no `size`
         r#"interval = "100ms""#,
         "port = 443",
         r#"
-f:61:8: error: probe.port: an ICMP probe has no port
+f:61:8: error: probe.port: an ICMP probe has no `port`
     61 | port = 443
        |        ^^^
-  help: leave `port` out, or write `kind = "tcp"`
+  help: leave it out, or write `kind = "tcp"`
 
 1 error
 "#,
@@ -197,6 +197,59 @@ f:61:8: error: probe.role: unknown role `optional`
     61 | role = "optional"
        |        ^^^^^^^^^^
   help: known: `required`, `advisory`
+
+1 error
+"#,
+    );
+}
+
+#[test]
+fn probes_that_ask_strongswan() {
+    check(
+        r#"path = "tunnel-1""#,
+        "path = \"tunnel-1\"\nkind = \"ipsec\"\nchild = \"tunnel\"",
+        r#"
+f:33:1: warning: path: only strongSwan's word decides about path `tunnel-1`: it may call a tunnel installed through which nothing passes
+    33 | [[path]]
+       | ^^^^^^^^
+  help: add a required `icmp` probe to the far end of the tunnel
+"#,
+    );
+    check(
+        r#"interval = "100ms""#,
+        "kind = \"ipsec\"\nport = 443\nvici = \"charon.vici\"",
+        r#"
+f:56:1: error: probe.child: `child` is missing
+    56 | [[probe]]
+       | ^^^^^^^^^
+  help: add `child = "tunnel"`
+
+f:58:11: error: probe.gateway: probe `host-2` asks strongSwan about a tunnel, which is a path and no gateway
+    58 | gateway = "gw-2"
+       |           ^^^^^^
+  help: make it evidence about the tunnel's path
+
+f:62:8: error: probe.port: an IPsec probe has no `port`
+    62 | port = 443
+       |        ^^^
+  help: leave it out, or write `kind = "tcp"`
+
+f:63:8: error: probe.vici: the socket is no absolute path
+    63 | vici = "charon.vici"
+       |        ^^^^^^^^^^^^^
+  help: its whole path, as in `/run/charon.vici`
+
+4 errors
+"#,
+    );
+    check(
+        r#"interval = "100ms""#,
+        "child = \"tunnel\"",
+        r#"
+f:61:9: error: probe.child: an ICMP probe has no `child`
+    61 | child = "tunnel"
+       |         ^^^^^^^^
+  help: leave it out, or write `kind = "ipsec"`
 
 1 error
 "#,

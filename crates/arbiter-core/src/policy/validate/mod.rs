@@ -8,6 +8,7 @@
 //! Messages name things, never fields: the place says which field, in the words of whoever shows it.
 
 mod cidr;
+mod ipsec;
 mod names;
 mod nearest;
 mod nodes;

@@ -6,6 +6,7 @@
 
 use super::super::{Gateway, Path, Policy, Probe, ProbeKind, ProbeRole, Subject};
 use super::Findings;
+use super::ipsec;
 use super::topology::{known_node, repeated, unknown};
 use crate::ids::{GatewayId, NodeId, PathId};
 use std::collections::{BTreeMap, BTreeSet};
@@ -57,6 +58,7 @@ pub(super) fn check(policy: &Policy, findings: &mut Findings) {
     }
     watched_gateways(policy, &watchers, findings);
     watched_paths(policy, &hosted, &watchers, findings);
+    ipsec::alone(policy, findings);
 }
 
 fn observers(
@@ -148,8 +150,8 @@ fn interface(i: usize, probe: &Probe, findings: &mut Findings) {
 }
 
 fn payload(i: usize, probe: &Probe, findings: &mut Findings) {
-    match probe.kind {
-        ProbeKind::Icmp { size_bytes, .. } if size_bytes > SIZE_BYTES_MAX => findings.error(
+    match &probe.kind {
+        ProbeKind::Icmp { size_bytes, .. } if *size_bytes > SIZE_BYTES_MAX => findings.error(
             format!("probes[{i}].kind.size_bytes"),
             format!("{size_bytes} bytes fit into no packet"),
             format!("at most {SIZE_BYTES_MAX}"),
@@ -157,6 +159,7 @@ fn payload(i: usize, probe: &Probe, findings: &mut Findings) {
         ProbeKind::Tcp { port: 0 } => {
             findings.error(format!("probes[{i}].kind.port"), "0 is no port to connect to", "from 1 to 65535");
         }
+        ProbeKind::Ipsec { child, socket } => ipsec::check(i, probe, child, socket, findings),
         ProbeKind::Icmp { .. } | ProbeKind::Tcp { .. } => {}
     }
 }

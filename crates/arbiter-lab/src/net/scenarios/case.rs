@@ -19,6 +19,9 @@ pub(in crate::net) enum Case {
     LineCut,
     /// Both tunnels are dead: nothing moves, there is an alarm, and all is well once they are mended.
     BothTunnels,
+    /// An operator ends a tunnel's child SA on the gateway: strongSwan's own word is heard, both that it is gone and that it
+    /// is there again; the route moves, and home.
+    ChildTerminated,
     /// The LAN behind a router is gone, its tunnel is up: the route moves.
     RemoteDead,
     /// Only long packets vanish in a tunnel: the route moves.
@@ -64,7 +67,7 @@ impl Case {
         [Self::WayBackFollows, Self::SiteCutOff, Self::SiteVeto, Self::RoutesWithdrawn];
 
     /// All that need no cluster in the data centre, in the order in which they are played.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 17] = [
         Self::PrivateHostsReachTheSite,
         Self::CloudTunnel,
         Self::CloudGateway,
@@ -72,6 +75,7 @@ impl Case {
         Self::SiteRouter,
         Self::LineCut,
         Self::BothTunnels,
+        Self::ChildTerminated,
         Self::RemoteDead,
         Self::MtuBlackHole,
         Self::GatewayCutOff,
@@ -93,6 +97,7 @@ impl Case {
             Self::SiteRouter => "site-router-failure",
             Self::LineCut => "line-cut",
             Self::BothTunnels => "both-tunnels-cut",
+            Self::ChildTerminated => "child-terminated",
             Self::RemoteDead => "remote-dead",
             Self::MtuBlackHole => "mtu-black-hole",
             Self::GatewayCutOff => "gateway-cut-off",
@@ -121,6 +126,7 @@ impl Case {
             Self::SiteRouter => (FaultName::RouterDead, Zone::B, 0),
             Self::LineCut => (FaultName::LineCut, Zone::A, 0),
             Self::BothTunnels => (FaultName::BothTunnelsCut, Zone::A, 0),
+            Self::ChildTerminated => (FaultName::ChildTerminated, Zone::A, 0),
             Self::RemoteDead => (FaultName::RemoteDead, Zone::A, 0),
             Self::MtuBlackHole => (FaultName::MtuBlackHole, Zone::A, 0),
             Self::GatewayCutOff => (FaultName::GatewayCutOff, Zone::A, 0),
@@ -172,7 +178,7 @@ mod tests {
 
     #[test]
     fn goals_are_all_cases_and_every_case_is_a_scenario_of_its_own() {
-        assert_eq!(Case::scenario("goals").unwrap().len(), 16);
+        assert_eq!(Case::scenario("goals").unwrap().len(), 17);
         assert_eq!(Case::scenario("slice").unwrap().len(), 6);
         assert_eq!(Case::scenario("following").unwrap().len(), 6);
         let all = || Case::ALL.into_iter().chain(Case::FOLLOWING);

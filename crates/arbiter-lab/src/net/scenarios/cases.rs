@@ -1,6 +1,7 @@
 //! What each case does and wants to see.
 
 use super::case::Case;
+use super::child;
 use super::follow;
 use super::play::{Play, away, gateways, home, power};
 use super::withdraw;
@@ -34,6 +35,7 @@ pub(super) async fn play(play: &mut Play<'_>) -> anyhow::Result<()> {
         Case::LineCut | Case::ArbiterdKilled | Case::WitnessLost => nothing_happens(play).await,
         Case::Loss => some_is_lost(play).await,
         Case::BothTunnels => both_tunnels_die(play).await,
+        Case::ChildTerminated => child::is_terminated(play).await,
         Case::IpForwardOff => forwarding_stops(play).await,
         Case::Rekey => keys_are_renewed(play).await,
         Case::WayBackFollows => follow::way_back_follows(play).await,
@@ -61,6 +63,11 @@ async fn reach(play: &mut Play<'_>) -> anyhow::Result<()> {
 /// The fault is made; the zone's route moves, and so does its way back; then everything flows again.
 async fn fails_over(play: &mut Play<'_>, zone: Zone) -> anyhow::Result<()> {
     play.break_it().await?;
+    all_moves(play, zone).await
+}
+
+/// The zone's route moves, and so does its way back; then everything flows again.
+pub(super) async fn all_moves(play: &mut Play<'_>, zone: Zone) -> anyhow::Result<()> {
     play.route_moves(zone).await?;
     play.way_moves(zone).await?;
     play.flows(&Host::ALL).await?;

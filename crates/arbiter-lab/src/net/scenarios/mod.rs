@@ -3,6 +3,7 @@
 
 mod case;
 mod cases;
+mod child;
 mod follow;
 mod outcome;
 mod play;
