@@ -5,7 +5,7 @@ use super::control::{self, Answer, Request};
 use super::faults::{FaultName, FaultOrder, Zone};
 use super::lab::Settings;
 use super::sandbox::{self, LOG, Rights};
-use super::scenarios::Case;
+use super::scenarios::{Case, Watch};
 use super::serve::{self, Run};
 use super::site::SiteSide;
 use super::topology::Host;
@@ -101,6 +101,22 @@ struct RunArgs {
     /// Leave all faults out. Every case that makes one must then fail: proof that it looks.
     #[arg(long)]
     skip_faults: bool,
+    /// Watch `loss` for so many minutes instead of some seconds, and count moves and changes of probes.
+    #[arg(long, value_parser = clap::value_parser!(u8).range(1..=60))]
+    minutes: Option<u8>,
+    /// How many packets of a hundred are lost each way meanwhile; by default as many as the case has it.
+    #[arg(long, requires = "minutes", value_parser = clap::value_parser!(u8).range(1..=100))]
+    percent: Option<u8>,
+}
+
+impl RunArgs {
+    /// What `--minutes` asks for, of these cases.
+    fn watch(&self, cases: &[Case]) -> anyhow::Result<Option<Watch>> {
+        let Some(minutes) = self.minutes else { return Ok(None) };
+        anyhow::ensure!(cases == [Case::Loss], "`--minutes` is for the case {} alone", Case::Loss.name());
+        let percent = self.percent.or(Case::Loss.fault().map(|fault| fault.percent)).unwrap_or_default();
+        Ok(Some(Watch { minutes, percent }))
+    }
 }
 
 fn scenario_named(name: &str) -> Result<String, String> {
@@ -203,7 +219,8 @@ pub async fn run(args: NetArgs) -> anyhow::Result<ExitCode> {
         NetCommand::Inside { folder, scenario: Some(scenario), how, build } => {
             let cases = Case::scenario(&scenario).map_err(anyhow::Error::msg)?;
             let settings = build.settings(&folder, &cases)?;
-            let run = Run { cases, faults: !how.skip_faults, json: how.json };
+            let watch = how.watch(&cases)?;
+            let run = Run { cases, faults: !how.skip_faults, watch, json: how.json };
             serve::play(settings, &run).await
         }
     }
@@ -248,7 +265,9 @@ async fn up(build: &BuildArgs) -> anyhow::Result<ExitCode> {
 
 /// Becomes the lab that plays: whoever waits for us waits for it, and a signal for us reaches it.
 fn play(scenario: &str, how: &RunArgs, build: &BuildArgs) -> anyhow::Result<ExitCode> {
-    build.settings(Path::new("/"), &Case::scenario(scenario).map_err(anyhow::Error::msg)?)?;
+    let cases = Case::scenario(scenario).map_err(anyhow::Error::msg)?;
+    build.settings(Path::new("/"), &cases)?;
+    let watch = how.watch(&cases)?;
     anyhow::ensure!(!build.no_cluster, "a scenario is about the cluster: leave --no-cluster out");
     let rights = Rights::of_this_machine()?;
     let folder = sandbox::new_folder(None)?;
@@ -259,6 +278,9 @@ fn play(scenario: &str, how: &RunArgs, build: &BuildArgs) -> anyhow::Result<Exit
     words.extend(["--scenario".to_owned(), scenario.to_owned()]);
     words.extend(how.json.then(|| "--json".to_owned()));
     words.extend(how.skip_faults.then(|| "--skip-faults".to_owned()));
+    if let Some(Watch { minutes, percent }) = watch {
+        words.extend([format!("--minutes={minutes}"), format!("--percent={percent}")]);
+    }
     Err(rights.become_inside(&words))
 }
 

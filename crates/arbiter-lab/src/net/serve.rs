@@ -3,7 +3,7 @@
 use super::control;
 use super::lab::{Lab, Settings};
 use super::sandbox;
-use super::scenarios::{self, Case, RunOutcome};
+use super::scenarios::{self, Case, RunOutcome, Watch};
 use crate::signals::{INTERRUPTED, Signals};
 use anyhow::Context;
 use std::convert::Infallible;
@@ -40,6 +40,8 @@ pub(super) struct Run {
     pub cases: Vec<Case>,
     /// Otherwise all faults are left out.
     pub faults: bool,
+    /// Watch the one case of loss for long.
+    pub watch: Option<Watch>,
     /// End with one line of JSON on standard output; all else goes to standard error.
     pub json: bool,
 }
@@ -47,7 +49,7 @@ pub(super) struct Run {
 /// Builds a lab, plays, and clears its folder away; it is kept, if something was not seen.
 pub(super) async fn play(settings: Settings, run: &Run) -> anyhow::Result<ExitCode> {
     let folder = settings.folder.clone();
-    let perform = async |lab: &Lab| Ok(scenarios::perform(lab, &run.cases, run.faults, &say).await);
+    let perform = async |lab: &Lab| Ok(scenarios::perform(lab, run, &say).await);
     let result = live(settings, perform).await;
     let well = matches!(&result, Ok(Some(outcome)) if outcome.ok || !run.faults);
     // Nobody asked for what an interrupted play has left, or one that was meant to fail.

@@ -5,33 +5,36 @@ mod case;
 mod cases;
 mod child;
 mod follow;
+mod lossy;
 mod outcome;
 mod play;
 mod withdraw;
 
 pub(super) use case::Case;
+pub(super) use lossy::Watch;
 pub(super) use outcome::RunOutcome;
 
 use super::charon::Esp;
 use super::lab::Lab;
+use super::serve::Run;
 use outcome::CaseOutcome;
 use play::Play;
 use tokio::time::Instant;
 
-/// Plays these cases. `faults` is false if all faults shall be left out: then every case that makes one must fail.
-pub(super) async fn perform(
-    lab: &Lab,
-    cases: &[Case],
-    faults: bool,
-    say: &(impl Fn(&str) + Sync),
-) -> RunOutcome {
+/// Plays the cases of a run. Where all faults are left out, every case that makes one must fail.
+pub(super) async fn perform(lab: &Lab, run: &Run, say: &(impl Fn(&str) + Sync)) -> RunOutcome {
+    let (cases, faults) = (&run.cases, run.faults);
     let mut outcomes = Vec::new();
     for (i, case) in cases.iter().enumerate() {
         let left_out = if faults || case.fault().is_none() { "" } else { " [its fault is left out]" };
         say(&format!("\n{}/{} {}{left_out}", i + 1, cases.len(), case.name()));
         let began = Instant::now();
         let mut play = Play::new(lab, *case, faults, say);
-        let result = cases::play(&mut play).await;
+        let mut counts = None;
+        let result = match run.watch {
+            Some(watch) => lossy::watch(&mut play, watch).await.map(|counted| counts = Some(counted)),
+            None => cases::play(&mut play).await,
+        };
         let ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
         let missing = match &result {
             Ok(()) => String::new(),
@@ -44,7 +47,15 @@ pub(super) async fn perform(
             play.clear_up().await;
         }
         let (seen, outages) = play.into_seen();
-        outcomes.push(CaseOutcome { name: case.name(), ok: result.is_ok(), ms, seen, missing, outages });
+        outcomes.push(CaseOutcome {
+            name: case.name(),
+            ok: result.is_ok(),
+            ms,
+            seen,
+            missing,
+            counts,
+            outages,
+        });
     }
     let ipsec = match lab.esp {
         Esp::Kernel => "kernel",

@@ -1,6 +1,7 @@
 //! How a run ended: the line of JSON that `--json` gives.
 
 use super::case::Case;
+use super::lossy::Counts;
 use crate::net::meter::Outages;
 use serde::Serialize;
 
@@ -18,6 +19,9 @@ pub(in crate::net) struct CaseOutcome {
     /// What was not seen, or was seen and must not be; empty if it is well.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub missing: String,
+    /// What was counted in a long watch.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub counts: Option<Counts>,
     /// How the packet streams fared from the fault until everything flowed again, or the fault was mended.
     pub outages: Outages,
 }
@@ -51,7 +55,7 @@ mod tests {
 
     fn outcome(case: Case, ok: bool) -> CaseOutcome {
         let (seen, missing) = (vec!["this".to_owned()], if ok { String::new() } else { "that".to_owned() });
-        CaseOutcome { name: case.name(), ok, ms: 7, seen, missing, outages: Outages::default() }
+        CaseOutcome { name: case.name(), ok, ms: 7, seen, missing, counts: None, outages: Outages::default() }
     }
 
     #[test]
