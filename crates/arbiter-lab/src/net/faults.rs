@@ -152,7 +152,7 @@ impl Lab {
             }
             FaultName::ArbiterdKilled => inner.machine(side.gateway)?.kill(Service::Arbiterd).await,
             FaultName::Loss => {
-                let chance = format!("numgen random mod 100 < {percent} drop");
+                let chance = format!("numgen random mod 100 < {percent} counter drop");
                 inner.drop_at(Host::Internet, "loss", &Rules::of_both_tunnels(&chance)).await
             }
             FaultName::SiteCutOff => {
