@@ -50,6 +50,11 @@ const TABLE: &[Allowed] = &[
         &["arbiter-core", "arbiter-config", "arbiter-proto", "arbiter-raft", "arbiter-lab"],
     ),
     allowed("arbiter-sim", &["arbiter-core", "arbiter-raft", "arbiter-control"]),
+    // It feeds every reader of foreign bytes.
+    allowed(
+        "arbiter-fuzz",
+        &["arbiter-core", "arbiter-config", "arbiter-proto", "arbiter-raft", "arbiterctl"],
+    ),
     // What the documents say is held against what the reader of the configuration says.
     Allowed { name: "arbiter-tidy", uses: &[], tests_use: &["arbiter-core", "arbiter-config"] },
 ];

@@ -1,6 +1,6 @@
 //! openraft's network: its messages, in envelopes, over a [`Wire`].
 
-use super::{Answer, Call, Wire, WireError};
+use super::{Answer, Call, Wire, WireError, payload};
 use crate::gate::Gate;
 use crate::types::TypeConfig;
 use arbiter_core::ids::NodeId;
@@ -73,7 +73,7 @@ impl PeerNetwork {
         gate.cluster().map_err(|refused| Unreachable::new(&refused))?;
         let request = PeerRequest {
             header: Some(gate.header_to(NodeId(self.target))),
-            payload: serde_json::to_vec(message).map_err(|error| NetworkError::new(&error))?,
+            payload: payload::write(message).map_err(|error| NetworkError::new(&error))?,
             data,
         };
         let call = match kind {
@@ -114,7 +114,7 @@ impl PeerNetwork {
             let words = format!("node {sender} answered for node {}: check the addresses", self.target);
             return Err(Unreachable::from(AnyError::error(words)));
         }
-        serde_json::from_slice(&reply.payload).map_err(|error| Unreachable::new(&error))
+        payload::read(&reply.payload).map_err(|error| Unreachable::new(&error))
     }
 }
 

@@ -2,10 +2,12 @@
 
 mod client;
 mod grpc;
+mod payload;
 mod service;
 
 pub use client::{Network, PeerNetwork};
 pub use grpc::{GrpcService, GrpcWire, MESSAGE_LIMIT_BYTES};
+pub use payload::Payload;
 pub use service::PeerService;
 
 use arbiter_core::ids::NodeId;

@@ -1,6 +1,6 @@
 //! What a node answers its peers.
 
-use super::{Answer, Call, WireError};
+use super::{Answer, Call, WireError, payload};
 use crate::gate::Refused;
 use crate::node::Inner;
 use crate::propose::{confirm_on, propose_on};
@@ -98,13 +98,13 @@ async fn answer(node: &Arc<Inner>, call: Call) -> Result<Answer, WireError> {
 /// Opens a Raft message, if its sender may speak to us.
 fn open<M: DeserializeOwned>(node: &Inner, request: &PeerRequest) -> Result<(NodeId, M), WireError> {
     let sender = node.gate.check_peer(request.header.as_ref())?;
-    let message = serde_json::from_slice(&request.payload)
+    let message = payload::read(&request.payload)
         .map_err(|error| WireError::Refused(format!("the message can't be read: {error}")))?;
     Ok((sender, message))
 }
 
 fn seal<M: Serialize>(node: &Inner, to: NodeId, message: &M) -> Result<Answer, WireError> {
-    let payload = serde_json::to_vec(message)
+    let payload = payload::write(message)
         .map_err(|error| WireError::Unreachable(format!("the answer can't be written: {error}")))?;
     Ok(Answer::Peer(PeerReply { header: Some(node.gate.header_to(to)), payload }))
 }

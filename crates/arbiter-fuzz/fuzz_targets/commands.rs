@@ -1,0 +1,7 @@
+//! The target `commands` under libFuzzer.
+
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
+    arbiter_fuzz::targets::commands(bytes);
+});
