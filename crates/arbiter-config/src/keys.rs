@@ -1,6 +1,6 @@
 //! Which keys the format has, for the documents: taken from the reader itself, so that none can be forgotten.
 
-use crate::reader::Context;
+use crate::context::Context;
 use crate::sections::{Document, Use};
 
 /// Every section once, empty: opening it tells its keys. Repeated ones are not read unless they stand there.

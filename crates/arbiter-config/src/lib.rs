@@ -11,6 +11,7 @@
 //! 3. meaning: [`Policy::problems`], its places turned back into lines, except where step 2 has already spoken.
 
 mod config;
+mod context;
 mod duration;
 mod keys;
 mod problem;
@@ -27,7 +28,7 @@ pub use problem::{ConfigProblem, LoadError, Position, Refused};
 pub use render::render_policy;
 
 use arbiter_core::policy::{Policy, Severity};
-use reader::Context;
+use context::Context;
 use sections::Document;
 use std::path::Path;
 

@@ -29,10 +29,12 @@ pub struct Position {
     pub line: usize,
     /// In characters, from 1.
     pub column: usize,
-    /// How many characters of the line it is about; at least 1.
+    /// How many characters of the text it is about; at least 1.
     pub width: usize,
-    /// The line's text.
+    /// The line's text; of a long line the part around the place, with marks where it was cut.
     pub text: String,
+    /// Where in `text` it is, in characters, from 1: the column, unless the line was cut.
+    pub mark: usize,
 }
 
 impl fmt::Display for ConfigProblem {
@@ -57,7 +59,7 @@ impl fmt::Display for Position {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "  {:>4} | {}", self.line, self.text)?;
         // Tabs stay tabs, so that the mark stands under what it marks.
-        let before = self.text.chars().take(self.column - 1);
+        let before = self.text.chars().take(self.mark.saturating_sub(1));
         let indent: String = before.map(|c| if c == '\t' { '\t' } else { ' ' }).collect();
         write!(f, "       | {indent}{}", "^".repeat(self.width))
     }
@@ -124,18 +126,25 @@ pub(crate) struct Found {
     pub(crate) help: Option<String>,
 }
 
+/// Of a long line so many characters before the place are shown, and so many from there on: two lines of a terminal. A file
+/// without line feeds must not be repeated with each of its problems.
+const SHOWN_BEFORE: usize = 100;
+const SHOWN_AFTER: usize = 100;
+
+/// What stands where a line was cut.
+const CUT: char = '…';
+
 /// Looks up the lines, and sorts by them; what has no line comes last.
 pub(crate) fn locate(path: &Path, text: &str, mut found: Vec<Found>) -> Vec<ConfigProblem> {
     found.sort_by_key(|found| found.span.as_ref().map_or(usize::MAX, |span| span.start));
     let file = path.display().to_string();
-    let lines: Vec<usize> =
-        std::iter::once(0).chain(text.match_indices('\n').map(|(at, _)| at + 1)).collect();
+    let mut lines = Lines::of(text);
     found
         .into_iter()
         .map(|found| ConfigProblem {
             severity: found.severity,
             file: file.clone(),
-            position: found.span.map(|span| position(text, &lines, &span)),
+            position: found.span.map(|span| lines.position(&span)),
             key: found.key,
             message: found.message,
             help: found.help,
@@ -143,20 +152,48 @@ pub(crate) fn locate(path: &Path, text: &str, mut found: Vec<Found>) -> Vec<Conf
         .collect()
 }
 
-/// `lines` are the offsets at which lines start; the first is 0.
-fn position(text: &str, lines: &[usize], span: &Range<usize>) -> Position {
-    let line = lines.partition_point(|start| *start <= span.start).max(1);
-    let start = lines[line - 1];
-    let line_text = text[start..].lines().next().unwrap_or_default();
-    let clip = |at: usize| line_text.floor_char_boundary(at.saturating_sub(start).min(line_text.len()));
-    let (from, to) = (clip(span.start), clip(span.end));
-    let marked = line_text[from..to.max(from)].chars().count();
-    Position {
-        line,
-        column: line_text[..from].chars().count() + 1,
-        width: marked.max(1),
-        text: line_text.trim_end().to_owned(),
+/// A text that is walked through once, however many places are looked up, if they come in order.
+struct Lines<'t> {
+    text: &'t str,
+    /// The offsets at which lines start; the first is 0.
+    starts: Vec<usize>,
+    /// The last place: its offset, and its column.
+    last: (usize, usize),
+}
+
+impl<'t> Lines<'t> {
+    fn of(text: &'t str) -> Self {
+        let starts = std::iter::once(0).chain(text.match_indices('\n').map(|(at, _)| at + 1)).collect();
+        Self { text, starts, last: (0, 1) }
     }
+
+    fn position(&mut self, span: &Range<usize>) -> Position {
+        let line = self.starts.partition_point(|start| *start <= span.start).max(1);
+        let start = self.starts[line - 1];
+        let next = self.starts.get(line).map_or(self.text.len(), |next| next - 1);
+        let end = start + self.text[start..next].trim_end().len();
+        let clip = |at: usize| self.text.floor_char_boundary(at.clamp(start, next.max(start)));
+        let (from, to) = (clip(span.start), clip(span.end));
+        let (known, column) = if (start..=from).contains(&self.last.0) { self.last } else { (start, 1) };
+        let column = column + self.text[known..from].chars().count();
+        self.last = (from, column);
+
+        let cut_from = back(&self.text[start..from], SHOWN_BEFORE) + start;
+        let rest = &self.text[from.min(end)..end];
+        let cut_to = from.min(end) + rest.char_indices().nth(SHOWN_AFTER).map_or(rest.len(), |(at, _)| at);
+        let mut shown = String::new();
+        shown.extend((cut_from > start).then_some(CUT));
+        let mark = shown.chars().count() + self.text[cut_from..from].chars().count() + 1;
+        shown.push_str(&self.text[cut_from.min(cut_to)..cut_to]);
+        shown.extend((cut_to < end).then_some(CUT));
+        let width = self.text[from..to.max(from)].chars().take(SHOWN_AFTER).count().max(1);
+        Position { line, column, width, text: shown, mark }
+    }
+}
+
+/// Where the last so many characters of a text begin.
+fn back(text: &str, characters: usize) -> usize {
+    text.char_indices().rev().take(characters).last().map_or(text.len(), |(at, _)| at)
 }
 
 #[cfg(test)]
@@ -184,6 +221,24 @@ mod tests {
         assert_eq!(shown("\tb = 1", 5..6), "f:1:6: error: k: m\n     1 | \tb = 1\n       | \t    ^");
         assert_eq!(shown("a = [\n1]\n", 4..8), "f:1:5: error: k: m\n     1 | a = [\n       |     ^");
         assert_eq!(shown("", 0..0), "f:1:1: error: k: m\n     1 | \n       | ^");
+    }
+
+    #[test]
+    fn a_long_line_is_shown_around_the_place() {
+        let text = format!("a = [{}x{}]\n", "é".repeat(5_000), "b".repeat(5_000));
+        let page = shown(&text, 10_005..10_006);
+        let (shown, mark) = page.split_once("\n       | ").unwrap();
+        let shown = shown.split_once("     1 | ").unwrap().1;
+        assert!(page.starts_with("f:1:5006: error") && page.chars().count() < 400, "{page}");
+        assert_eq!(shown.chars().nth(mark.chars().count() - 1), Some('x'), "{page}");
+        assert!(shown.starts_with('…') && shown.ends_with('…'), "{page}");
+    }
+
+    #[test]
+    fn places_of_one_line_have_their_columns_in_any_order() {
+        let mut lines = Lines::of("ab é cd\nefg");
+        let columns = [0..1, 6..7, 3..4, 9..10, 6..7, 3..4].map(|span| lines.position(&span).column);
+        assert_eq!(columns, [1, 6, 4, 1, 6, 4]);
     }
 
     proptest! {

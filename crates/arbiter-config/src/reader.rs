@@ -1,87 +1,19 @@
 //! Reading TOML tables key by key, so that every problem is found and each keeps its place.
 
+use crate::context::Context;
 use crate::duration;
-use crate::problem::Found;
-use arbiter_core::ids::NodeId;
-use arbiter_core::policy::{Problem, Severity, nearest, suggestion};
-use std::collections::{BTreeMap, BTreeSet};
+use arbiter_core::policy::{nearest, suggestion};
+use std::collections::BTreeMap;
 use std::ops::Range;
 use std::str::FromStr;
 use toml::Spanned;
 use toml::de::{DeArray, DeTable, DeValue};
 
-/// What has been found so far, and where core's places stand in the file.
-#[derive(Debug, Default)]
-pub(crate) struct Context {
-    pub(crate) found: Vec<Found>,
-    /// Core's place (`gateways[0].node`) → where it is written, and the key's name there.
-    places: BTreeMap<String, (Option<Range<usize>>, String)>,
-    /// Core's places that already have a problem: what core says of them would only repeat it.
-    spoken: BTreeSet<String>,
-    /// How many stand-ins for unknown nodes have been given out.
-    stand_ins: u64,
-    /// Each kind of table that was opened, by its label → the keys that it may have.
-    pub(crate) opened: BTreeMap<String, Vec<&'static str>>,
-}
+/// Tables of one kind that are read: twice what core lets through. What follows is only counted.
+const TABLES_MAX: usize = 10_000;
 
-impl Context {
-    /// Adds an error at a place in the file.
-    pub(crate) fn error(
-        &mut self,
-        span: Option<Range<usize>>,
-        key: impl Into<String>,
-        message: impl Into<String>,
-        help: impl Into<String>,
-    ) {
-        let help = Some(help.into()).filter(|help| !help.is_empty());
-        let (key, message) = (key.into(), message.into());
-        self.found.push(Found { severity: Severity::Error, span, key, message, help });
-    }
-
-    /// Adds an error at one of core's places, and keeps core from saying more about it.
-    pub(crate) fn error_at(&mut self, place: &str, message: impl Into<String>, help: impl Into<String>) {
-        let (span, key) = self.places.get(place).cloned().unwrap_or_default();
-        self.error(span, key, message, help);
-        self.silence(place);
-    }
-
-    /// Keeps core from speaking of a place: what stands there is a stand-in.
-    pub(crate) fn silence(&mut self, place: &str) {
-        self.spoken.insert(place.to_owned());
-    }
-
-    /// An id that no node has, another each time: for a node that isn't known, where core wants one.
-    pub(crate) fn stand_in(&mut self) -> NodeId {
-        self.stand_ins += 1;
-        NodeId(u64::MAX - self.stand_ins)
-    }
-
-    /// Remembers where one of core's places stands.
-    pub(crate) fn stands(
-        &mut self,
-        place: impl Into<String>,
-        span: Option<Range<usize>>,
-        key: impl Into<String>,
-    ) {
-        self.places.insert(place.into(), (span, key.into()));
-    }
-
-    /// Adds what core found, at the line that it is about.
-    pub(crate) fn meaning(&mut self, problem: Problem) {
-        if outer(&problem.place).any(|place| self.spoken.contains(place)) {
-            return;
-        }
-        let written = outer(&problem.place).find_map(|place| self.places.get(place)).cloned();
-        let (span, key) = written.unwrap_or((None, problem.place));
-        let Problem { severity, message, help, .. } = problem;
-        self.found.push(Found { severity, span, key, message, help });
-    }
-}
-
-/// A place, then what it is part of: `a[0].b[1]`, `a[0].b`, `a[0]`, `a`.
-fn outer(place: &str) -> impl Iterator<Item = &str> {
-    std::iter::successors(Some(place), |place| place.rfind(['.', '[']).map(|cut| &place[..cut]))
-}
+/// Texts of one list that are read: far more than a cluster has nodes, or a route paths.
+const TEXTS_MAX: usize = 1_000;
 
 /// One table of the file, and which of core's structures it becomes.
 pub(crate) struct Table<'c, 'd> {
@@ -290,7 +222,14 @@ impl<'c, 'd> Table<'c, 'd> {
         };
         let label = self.key(key);
         let mut texts = Vec::new();
-        for (i, item) in items.iter().enumerate() {
+        if items.len() > TEXTS_MAX {
+            self.error(
+                field,
+                format!("{} texts are too many: at most {TEXTS_MAX}", items.len()),
+                "shorten the list",
+            );
+        }
+        for (i, item) in items.iter().take(TEXTS_MAX).enumerate() {
             let field = format!("{field}[{i}]");
             self.context.stands(self.place(&field), Some(item.span()), label.clone());
             match item.get_ref().as_str() {
@@ -331,7 +270,15 @@ impl<'c, 'd> Table<'c, 'd> {
                 return other.as_table().map(|_| raw(value)).into_iter().collect();
             }
         };
-        for item in items.iter().filter(|item| !item.get_ref().is_table()) {
+        if items.len() > TABLES_MAX {
+            self.error(
+                field,
+                format!("{} tables are too many: at most {TABLES_MAX}", items.len()),
+                "is it the right file?",
+            );
+        }
+        let items = || items.iter().take(TABLES_MAX);
+        for item in items().filter(|item| !item.get_ref().is_table()) {
             let message = format!("a table is expected here, not {}", described(item.get_ref()));
             self.context.error(
                 Some(item.span()),
@@ -340,7 +287,7 @@ impl<'c, 'd> Table<'c, 'd> {
                 format!("write `[[{key}]]`, and its keys below"),
             );
         }
-        items.iter().filter(|item| item.get_ref().is_table()).map(raw).collect()
+        items().filter(|item| item.get_ref().is_table()).map(raw).collect()
     }
 }
 

@@ -182,11 +182,13 @@ fn read_meta<T: serde::de::DeserializeOwned>(store: &dyn Store, name: &str) -> R
 
 /// Checks that an entry is the one that must come next.
 fn follows(log: &Log, index: u64, entry: &Entry) -> Result<LogId, StoreError> {
-    let next = log.last.map_or(0, |last| last.index + 1);
-    if entry.log_id.index != index || index != next || Some(entry.log_id) <= log.last {
+    // Nothing follows the last number that there is.
+    let next = log.last.map_or(Some(0), |last| last.index.checked_add(1));
+    if entry.log_id.index != index || Some(index) != next || Some(entry.log_id) <= log.last {
         return Err(StoreError::Corrupt(format!(
-            "the log has {} at position {index}, where entry {next} must follow",
-            entry.log_id
+            "the log has {} at position {index}, where {} must follow",
+            entry.log_id,
+            next.map_or_else(|| "no entry".to_owned(), |next| format!("entry {next}"))
         )));
     }
     Ok(entry.log_id)

@@ -83,7 +83,7 @@ fn state_of(bytes: &[u8]) -> Result<ClusterState, StoreError> {
 
 fn read_snapshot(store: &dyn Store, generation: u64) -> Result<Option<Vec<u8>>, StoreError> {
     let mut found = None;
-    record::visit_records(store, SNAPSHOT, generation, Some(generation + 1), &mut |_, bytes| {
+    record::visit_records(store, SNAPSHOT, generation, generation.checked_add(1), &mut |_, bytes| {
         found = Some(bytes.to_vec());
         ControlFlow::Break(())
     })?;
@@ -101,7 +101,12 @@ async fn save_snapshot(
     if current.as_ref().is_some_and(|current| current.meta.last_log_id > meta.last_log_id) {
         return Ok(());
     }
-    let generation = current.as_ref().map_or(0, |current| current.generation) + 1;
+    let last = current.as_ref().map_or(0, |current| current.generation);
+    let generation = last.checked_add(1).ok_or_else(|| {
+        StoreError::Corrupt(format!(
+            "the snapshot's description has the number {last}, after which none follows"
+        ))
+    })?;
     let pointer = Pointer { generation, meta: meta.clone() };
     // A crash may have left parts of this number that no pointer names; they may be more than ours.
     let mut leftovers = Batch::default();

@@ -2,7 +2,8 @@
 
 use super::Document;
 use crate::config::{Ec2Config, LocalConfig, LogConfig, LogFormat};
-use crate::reader::{Context, Table};
+use crate::context::Context;
+use crate::reader::Table;
 use arbiter_core::policy::suggestion;
 use std::path::Path;
 

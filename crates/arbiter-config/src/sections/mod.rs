@@ -11,7 +11,8 @@ mod timing;
 pub(crate) use timing::{remediation_counts, remediation_durations, timing_counts, timing_durations};
 
 use crate::config::{Ec2Config, FollowConfig, LogConfig, RaftTiming, Seed};
-use crate::reader::{Context, Raw, Table};
+use crate::context::Context;
+use crate::reader::{Raw, Table};
 use arbiter_core::command::Mode;
 use arbiter_core::policy::Policy;
 use nodes::{Names, NodeEntry};

@@ -1,7 +1,8 @@
 //! `[[node]]`: who there is, in which zone, and where to reach them.
 
 use super::Use;
-use crate::reader::{Context, Table};
+use crate::context::Context;
+use crate::reader::Table;
 use arbiter_core::ids::NodeId;
 use arbiter_core::policy::{NodePolicy, suggestion};
 use std::collections::{BTreeMap, BTreeSet};

@@ -1,5 +1,6 @@
 //! `cluster.toml`: the example, what is said of broken ones, and policies there and back.
 
+mod bounds;
 mod example;
 mod problems;
 mod render;

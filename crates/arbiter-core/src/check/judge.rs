@@ -74,7 +74,8 @@ impl<'a> Judge<'a> {
 
     /// What the provider says of a gateway, if it said so lately.
     pub fn provider(&self, gateway: &Gateway) -> Option<&'a InstanceFacts> {
-        let limit_ms = 2 * self.policy.timing.reconcile_interval_ms + self.policy.timing.call_timeout_ms;
+        let timing = &self.policy.timing;
+        let limit_ms = timing.reconcile_interval_ms.saturating_mul(2).saturating_add(timing.call_timeout_ms);
         self.evidence.instances.get(&gateway.id).filter(|facts| facts.age_ms <= limit_ms)
     }
 

@@ -103,7 +103,7 @@ impl<'a> Its<'a> {
             });
         }
         let timing = &self.judge.policy.timing;
-        let limit_ms = 2 * timing.reconcile_interval_ms + timing.call_timeout_ms;
+        let limit_ms = timing.reconcile_interval_ms.saturating_mul(2).saturating_add(timing.call_timeout_ms);
         let facts = self.judge.evidence.routes.get(id).filter(|facts| facts.age_ms <= limit_ms);
         let seen = facts.ok_or_else(|| format!("nobody has read route {id}"))?.target.as_ref();
         let here = self.paths().any(|path| self.is_over_it(path) && Some(&path.target) == seen);

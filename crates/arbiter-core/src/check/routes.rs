@@ -241,7 +241,7 @@ impl<'a> Case<'a> {
     /// What the provider showed of the route lately.
     fn seen(&self) -> Result<&'a RouteFacts, String> {
         let timing = &self.judge.policy.timing;
-        let limit_ms = 2 * timing.reconcile_interval_ms + timing.call_timeout_ms;
+        let limit_ms = timing.reconcile_interval_ms.saturating_mul(2).saturating_add(timing.call_timeout_ms);
         let facts = self.judge.evidence.routes.get(&self.route.id);
         facts.filter(|facts| facts.age_ms <= limit_ms).ok_or_else(|| "nobody has read the route".to_owned())
     }
@@ -281,8 +281,9 @@ impl<'a> Case<'a> {
         let own = self.own_calls()?;
         let timing = &self.judge.policy.timing;
         if let Some(newest) = own.back() {
-            let call_ms = timing.dispatch_window_ms + timing.call_timeout_ms;
-            let lag_ms = if newest.before == facts.target { call_ms + READ_STALENESS_MS } else { 0 };
+            let call_ms = timing.dispatch_window_ms.saturating_add(timing.call_timeout_ms);
+            let lag_ms =
+                if newest.before == facts.target { call_ms.saturating_add(READ_STALENESS_MS) } else { 0 };
             let since_ms = self.now.since_ms(newest.at);
             require(since_ms > facts.age_ms.saturating_add(lag_ms), || {
                 "what was read may be older than our own newest call".to_owned()

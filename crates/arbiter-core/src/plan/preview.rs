@@ -150,7 +150,7 @@ impl Trial {
     fn grants_batch(&mut self, situation: &Situation<'_>, wishes: &[Wish]) -> Vec<Step> {
         let office = self.state.office;
         let stamp = Stamp { epoch: office.epoch, elapsed_ms: situation.now.since_ms(office.began) };
-        let numbers = office.last_intent + 1..;
+        let numbers = office.last_intent.saturating_add(1)..;
         let step = |wish: &Wish| Step {
             action: wish.action.clone(),
             from: self.path_left(&wish.action),

@@ -373,8 +373,8 @@ fn read_too_early(
 ) -> bool {
     let Some(own) = assignment.own.back() else { return false };
     let shows_before = own.before.as_ref() == Some(seen);
-    let lag_ms =
-        if shows_before { timing.dispatch_window_ms + timing.call_timeout_ms + READ_STALENESS_MS } else { 0 };
+    let call_ms = timing.dispatch_window_ms.saturating_add(timing.call_timeout_ms);
+    let lag_ms = if shows_before { call_ms.saturating_add(READ_STALENESS_MS) } else { 0 };
     now.since_ms(own.at) <= facts.age_ms.saturating_add(lag_ms)
 }
 

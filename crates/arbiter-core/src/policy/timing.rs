@@ -73,7 +73,7 @@ impl Timing {
     /// It must be strictly more than (τ + r + p)·(1+ρ)/(1−ρ); this is that bound times 1.25, rounded up.
     pub fn takeover_wait_ms(&self) -> u64 {
         let bound = self.takeover_bound_ms();
-        bound + bound.div_ceil(4) + 1
+        bound.saturating_add(bound.div_ceil(4)).saturating_add(1)
     }
 
     /// (τ + r + p)·(1+ρ)/(1−ρ), rounded up: the bound that the takeover wait must exceed.

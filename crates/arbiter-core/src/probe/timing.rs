@@ -56,7 +56,7 @@ impl ProbeTiming {
 
     /// The window as configured: `interval × fall`.
     pub fn window_ms(&self) -> u64 {
-        self.interval_ms * u64::from(self.fall)
+        self.interval_ms.saturating_mul(u64::from(self.fall))
     }
 
     /// How many answers in a row make `Up`.
@@ -87,8 +87,9 @@ impl ProbeTiming {
         // The burst starts with the first timeout, and never closer than a gap; then come four more gaps, and
         // the timeout of the last.
         let gap_ms = self.burst_gap_ms();
-        let last_sent_ms = timeout_ms.max(gap_ms) + u64::from(MIN_LOST - 2) * gap_ms;
-        self.window_ms().max(last_sent_ms + timeout_ms)
+        let last_sent_ms =
+            timeout_ms.max(gap_ms).saturating_add(gap_ms.saturating_mul(u64::from(MIN_LOST - 2)));
+        self.window_ms().max(last_sent_ms.saturating_add(timeout_ms))
     }
 }
 

@@ -164,14 +164,14 @@ impl ClusterState {
             self.close_slot();
         }
         self.policy = Arc::new(policy);
-        self.policy_version.0 += 1;
+        self.policy_version.0 = self.policy_version.0.saturating_add(1);
         self.forget_restart();
         Ok(())
     }
 
     /// A new policy. What it drops keeps its slot and its unsettled intents until they end.
     fn apply_policy(&mut self, version: PolicyVersion, policy: &Policy) -> Result<(), Refusal> {
-        let next = PolicyVersion(self.policy_version.0 + 1);
+        let next = PolicyVersion(self.policy_version.0.saturating_add(1));
         if version != next {
             return Err(Refusal::NotNextVersion { named: version, next });
         }

@@ -64,6 +64,8 @@ pub async fn watch(target: &'static Target, budget: Budget, settings: &Settings)
     // Of this process, so that two runs do not write into each other's.
     let progress = out.join(format!("{}.{}.round", target.name, std::process::id()));
     let mut command = Command::new(&settings.program);
+    // Its last words are what broke, not how it got there.
+    command.env("RUST_BACKTRACE", "0");
     command.arg("child").arg(target.name).arg(&progress).args(["--seed", &settings.seed.to_string()]);
     match budget {
         Budget::Rounds(rounds) => command.args(["--rounds", &rounds.to_string()]),
