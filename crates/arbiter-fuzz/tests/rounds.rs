@@ -11,6 +11,9 @@ use std::process::{Command, Output};
 /// Rounds of a target of cost 1. All of them together take some seconds, unoptimized.
 const ROUNDS: &str = "2000";
 
+/// Seconds that one input may take: the slowest takes one, and the machine may have much else to do.
+const PATIENCE: &str = "120";
+
 fn fuzz(arguments: &[&str], out: &Path) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_arbiter-fuzz"));
     command.args(["run", "--json", "--out"]).arg(out).args(arguments).output().unwrap()
@@ -25,7 +28,7 @@ fn report(output: &Output) -> Value {
 #[test]
 fn no_input_breaks_a_target() {
     let out = tempfile::tempdir().unwrap();
-    let output = fuzz(&["--rounds", ROUNDS], out.path());
+    let output = fuzz(&["--rounds", ROUNDS, "--patience", PATIENCE], out.path());
     let report = report(&output);
     assert!(output.status.success() && report["ok"] == true, "{}", String::from_utf8_lossy(&output.stderr));
     let targets = report["targets"].as_array().unwrap();
