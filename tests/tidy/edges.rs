@@ -53,7 +53,16 @@ const TABLE: &[Allowed] = &[
     // It feeds every reader of foreign bytes.
     allowed(
         "arbiter-fuzz",
-        &["arbiter-core", "arbiter-config", "arbiter-proto", "arbiter-raft", "arbiterctl"],
+        &[
+            "arbiter-core",
+            "arbiter-config",
+            "arbiter-proto",
+            "arbiter-raft",
+            "arbiter-control",
+            "arbiter-ec2",
+            "arbiterctl",
+            "arbiterd",
+        ],
     ),
     // What the documents say is held against what the reader of the configuration says.
     Allowed { name: "arbiter-tidy", uses: &[], tests_use: &["arbiter-core", "arbiter-config"] },

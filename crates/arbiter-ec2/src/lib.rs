@@ -8,6 +8,7 @@
 //! Region, credentials and endpoint come from the standard AWS environment ([`connect`]); no region, partition
 //! or host name is written here.
 
+mod canned;
 mod connect;
 mod describe;
 mod facts;
@@ -20,6 +21,7 @@ mod settings;
 mod tagging;
 mod way;
 
+pub use canned::Answers;
 pub use connect::StartError;
 pub use provider::{Ec2, WarmUpError};
 pub use settings::Settings;

@@ -54,11 +54,15 @@ impl Ec2 {
         credentials: Option<Credentials>,
     ) -> Result<Self, StartError> {
         let config = connect::load(&settings, credentials).await?;
+        Ok(Self::with_config(config, settings))
+    }
+
+    pub(crate) fn with_config(config: SdkConfig, settings: Settings) -> Self {
         let spoken = Spoken::default();
         let service = aws_sdk_ec2::config::Builder::from(&config).interceptor(spoken.clone());
         let client = aws_sdk_ec2::Client::from_conf(service.build());
         let pacer = Mutex::new(Pacer::new(MonoMs(0)));
-        Ok(Self { client, settings, config, spoken, pacer, started: Instant::now() })
+        Self { client, settings, config, spoken, pacer, started: Instant::now() }
     }
 
     /// The region that is spoken to.

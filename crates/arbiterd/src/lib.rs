@@ -8,6 +8,8 @@ mod causes;
 mod consensus;
 mod examination;
 mod following;
+#[doc(hidden)]
+pub mod foreign;
 mod hosts;
 mod http;
 mod joining;

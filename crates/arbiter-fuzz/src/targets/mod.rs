@@ -1,6 +1,8 @@
 //! The targets, each named as its function.
 
+mod asked;
 mod commands;
+mod ec2;
 mod file;
 mod parcel;
 mod payload;
@@ -9,7 +11,9 @@ mod replies;
 mod store;
 mod typed;
 
+pub use asked::{assigned, operation};
 pub use commands::commands;
+pub use ec2::ec2;
 pub use file::{duration, file};
 pub use parcel::parcel;
 pub use payload::payload;
@@ -29,6 +33,9 @@ pub const TARGETS: &[Target] = &[
     text("payload", payload, payload::WORDS, 1),
     text("commands", commands, commands::WORDS, 4),
     text("store", store, store::WORDS, 2),
+    Target { name: "operation", run: operation, shape: Shape::Message(0), words: file::WORDS, cost: 4 },
+    Target { name: "assigned", run: assigned, shape: Shape::Message(0), words: &["cloud"], cost: 1 },
+    text("ec2", ec2, ec2::WORDS, 20),
     Target { name: "replies", run: replies, shape: Shape::Message(1), words: replies::WORDS, cost: 2 },
 ];
 

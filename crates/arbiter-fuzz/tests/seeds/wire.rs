@@ -9,6 +9,7 @@ use arbiter_core::report::{Echo, Parcel, Report, ReportedProbe};
 use arbiter_core::time::{MonoMs, UnixMs};
 use arbiter_proto::report::write_parcel;
 use arbiter_proto::v1;
+use arbiter_proto::v1::operate_request::Operation;
 use prost::Message;
 use std::collections::BTreeMap;
 
@@ -70,9 +71,39 @@ pub fn samples() -> Vec<Sample> {
     };
     let preview = v1::PreviewReply { answered: scenes::linearizable(), ..v1::PreviewReply::default() };
     let status = scenes::healthy();
+    let operate = |operation| v1::OperateRequest {
+        request_id: "a1".to_owned(),
+        by: "anna".to_owned(),
+        operation: Some(operation),
+        ..v1::OperateRequest::default()
+    };
+    let switchover = v1::Switchover { route: "private-1".to_owned(), path: "tunnel-2".to_owned() };
+    let pause = v1::PauseCluster { reason: "router upgrade".to_owned(), for_ms: Some(60_000) };
+    let toml = include_str!("../../../arbiter-config/tests/file/problems/base.toml").to_owned();
+    let assigned = v1::Assigned {
+        version: 1,
+        cluster_id: "5f3c".to_owned(),
+        cluster: "cloud".to_owned(),
+        node: "witness".to_owned(),
+        as_of_ms: 40,
+        routes: vec![v1::AssignedRoute {
+            route: "private-1".to_owned(),
+            path: "tunnel-1".to_owned(),
+            epoch: 7,
+            index: 9,
+        }],
+    };
     vec![
         ("parcel", "whole", write_parcel(&cluster, &parcel).encode_to_vec()),
         ("parcel", "lonely", write_parcel(&cluster, &lonely).encode_to_vec()),
+        ("operation", "switchover", operate(Operation::Switchover(switchover)).encode_to_vec()),
+        ("operation", "pause", operate(Operation::Pause(pause)).encode_to_vec()),
+        (
+            "operation",
+            "policy",
+            operate(Operation::ApplyPolicy(v1::ApplyPolicy { version: 2, toml })).encode_to_vec(),
+        ),
+        ("assigned", "one", assigned.encode_to_vec()),
         ("replies", "healthy", reply(b's', &status)),
         ("replies", "failing-over", reply(b's', &scenes::failing_over())),
         ("replies", "both-down", reply(b's', &scenes::both_down())),

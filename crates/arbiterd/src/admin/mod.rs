@@ -10,6 +10,7 @@ pub(crate) mod status;
 
 use crate::admin::forward::Peers;
 use crate::admin::operation::NAME_LIMIT;
+pub(crate) use crate::admin::operation::read as read_operation;
 use crate::examination::Examination;
 use crate::policy_file::PolicyFile;
 use arbiter_config::LocalConfig;

@@ -21,7 +21,7 @@ const NAMES_SHOWN: usize = 12;
 const WORDS_LIMIT: usize = 4_000;
 
 /// An operator's command in the core's terms.
-pub(super) fn read(operation: Option<v1::operate_request::Operation>) -> Result<Operation, Status> {
+pub(crate) fn read(operation: Option<v1::operate_request::Operation>) -> Result<Operation, Status> {
     use v1::operate_request::Operation as Wire;
     Ok(match operation {
         Some(Wire::Switchover(v1::Switchover { route, path })) => {

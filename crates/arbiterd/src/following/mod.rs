@@ -30,6 +30,11 @@ struct Word {
     as_of_ms: u64,
 }
 
+/// Why a word of another cluster can't be read, for whoever tries it with any word; its routes, if it can.
+pub(crate) fn readable(assigned: arbiter_proto::v1::Assigned, meant: &str) -> Result<usize, tonic::Status> {
+    stream::read(assigned, meant, MonoMs(0)).map(|word| word.routes.len())
+}
+
 /// What was heard at each of its addresses.
 struct Words {
     clock: Arc<dyn Clock>,

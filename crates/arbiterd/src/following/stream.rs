@@ -7,6 +7,7 @@ use crate::line::LOOK_UP_AND_CONNECT_TIMEOUT;
 use arbiter_core::follow::FollowedRoute;
 use arbiter_core::ids::{ClusterId, Epoch, LogIndex, PathId, RouteId};
 use arbiter_core::policy::FOLLOWING_ROUTES_MAX;
+use arbiter_core::time::MonoMs;
 use arbiter_proto::v1;
 use arbiter_proto::v1::assignments_client::AssignmentsClient;
 use std::collections::BTreeSet;
@@ -26,6 +27,9 @@ const RETRY_LAST: Duration = Duration::from_secs(2);
 
 /// A few kilobytes for a hundred routes; more is no answer of ours.
 const WORD_BYTES: usize = 256 * 1024;
+
+/// Of a foreign cluster's name so many characters are shown: it may be as long as a word.
+const NAME_SHOWN: usize = 200;
 
 /// Listens at one address.
 pub(super) struct Listener {
@@ -102,37 +106,36 @@ impl Listener {
             };
             let said = tokio::time::timeout(SILENCE, stream.message()).await.map_err(silent)??;
             let Some(assigned) = said else { return Ok(()) };
-            let word = self.read(assigned)?;
+            let word = read(assigned, &self.cluster, self.words.clock.now())?;
             self.words.heard(&self.address, word);
             *heard = true;
         }
     }
+}
 
-    fn read(&self, assigned: v1::Assigned) -> Result<Word, Status> {
-        let refused = |why: String| Err(Status::failed_precondition(why));
-        if assigned.version != ASSIGNED_VERSION {
-            let version = assigned.version;
-            return refused(format!("it says version {version}, this program reads {ASSIGNED_VERSION}"));
-        }
-        if assigned.cluster != self.cluster || assigned.cluster_id.is_empty() {
-            return refused(format!(
-                "it is of cluster `{}`, and `{}` is meant",
-                assigned.cluster, self.cluster
-            ));
-        }
-        if assigned.routes.len() > FOLLOWING_ROUTES_MAX {
-            return refused(format!("it says {} routes: too many", assigned.routes.len()));
-        }
-        let route = |route: v1::AssignedRoute| {
-            let (path, epoch, index) = (PathId(route.path), Epoch(route.epoch), LogIndex(route.index));
-            (RouteId(route.route), FollowedRoute { path, epoch, index })
-        };
-        Ok(Word {
-            cluster: ClusterId(assigned.cluster_id),
-            node: assigned.node,
-            routes: assigned.routes.into_iter().map(route).collect(),
-            at: self.words.clock.now(),
-            as_of_ms: assigned.as_of_ms,
-        })
+/// Reads what was said at `at`, if it is of the cluster that is meant.
+pub(super) fn read(assigned: v1::Assigned, meant: &str, at: MonoMs) -> Result<Word, Status> {
+    let refused = |why: String| Err(Status::failed_precondition(why));
+    if assigned.version != ASSIGNED_VERSION {
+        let version = assigned.version;
+        return refused(format!("it says version {version}, this program reads {ASSIGNED_VERSION}"));
     }
+    if assigned.cluster != meant || assigned.cluster_id.is_empty() {
+        let theirs: String = assigned.cluster.chars().take(NAME_SHOWN).collect();
+        return refused(format!("it is of cluster `{theirs}`, and `{meant}` is meant"));
+    }
+    if assigned.routes.len() > FOLLOWING_ROUTES_MAX {
+        return refused(format!("it says {} routes: too many", assigned.routes.len()));
+    }
+    let route = |route: v1::AssignedRoute| {
+        let (path, epoch, index) = (PathId(route.path), Epoch(route.epoch), LogIndex(route.index));
+        (RouteId(route.route), FollowedRoute { path, epoch, index })
+    };
+    Ok(Word {
+        cluster: ClusterId(assigned.cluster_id),
+        node: assigned.node,
+        routes: assigned.routes.into_iter().map(route).collect(),
+        at,
+        as_of_ms: assigned.as_of_ms,
+    })
 }

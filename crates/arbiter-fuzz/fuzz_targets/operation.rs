@@ -1,0 +1,7 @@
+//! The target `operation` under libFuzzer.
+
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
+    arbiter_fuzz::targets::operation(bytes);
+});
