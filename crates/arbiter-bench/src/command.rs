@@ -5,6 +5,7 @@ use crate::figures;
 use crate::judge::{self, Tightened};
 use crate::machine::Machine;
 use crate::measure::{self, Run};
+use crate::outage::{OutageArgs, outage};
 use crate::results::{FORMAT, Results, Verdict};
 use crate::sheet::Sheet;
 use crate::{document, loss, reference, render};
@@ -32,6 +33,9 @@ enum Suite {
     /// by three pings. In virtual time, through the real probe machine; the same every time. The exit code is 1 if the
     /// defaults raise one where they must not.
     Loss(LossArgs),
+    /// Outages as packets see them, in the lab's network: Route Arbiter's and others', with the same faults. The exit code is
+    /// 1 if ours is not ahead of every peer, or has moved anything wrongly.
+    Outage(OutageArgs),
 }
 
 /// What the suite `loss` can be told.
@@ -88,6 +92,7 @@ pub async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
     match cli.suite {
         Suite::Core(args) => core(&args).await,
         Suite::Loss(args) => loss(&args),
+        Suite::Outage(args) => outage(&args).await,
     }
 }
 

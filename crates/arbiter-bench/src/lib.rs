@@ -9,7 +9,8 @@
 //!                                   └──► results ──► table, JSON, docs/benchmarks.md
 //! ```
 //!
-//! The suite `loss` measures no machine: it watches made-up lines in virtual time.
+//! The suite `loss` measures no machine: it watches made-up lines in virtual time. The suite `outage` runs races in the lab's
+//! network, Route Arbiter's and others'.
 
 pub mod command;
 mod document;
@@ -20,6 +21,7 @@ mod loss;
 mod machine;
 mod measure;
 mod nodes;
+mod outage;
 mod process_facts;
 mod reference;
 mod render;

@@ -4,6 +4,7 @@ use super::cluster::Pace;
 use super::control::{self, Answer, Request};
 use super::faults::{FaultName, FaultOrder, Zone};
 use super::lab::Settings;
+use super::race_cli::{self, RaceArgs};
 use super::sandbox::{self, LOG, Rights};
 use super::scenarios::{Case, Watch};
 use super::serve::{self, Run};
@@ -77,6 +78,17 @@ enum NetCommand {
         how: RunArgs,
         #[command(flatten)]
         build: BuildArgs,
+    },
+    /// Let one peer (ours, or what others do) meet one fault, again and again, in a lab of its own; a line of JSON for each
+    /// run. `scripts/bench outage` runs all of them and judges.
+    Race(RaceArgs),
+    /// A race's own process, inside its namespaces.
+    #[command(hide = true)]
+    InsideRace {
+        #[arg(long)]
+        folder: PathBuf,
+        #[command(flatten)]
+        race: RaceArgs,
     },
     /// The lab's own process, inside its namespaces.
     #[command(hide = true)]
@@ -190,6 +202,7 @@ impl BuildArgs {
         Ok(Settings {
             folder: folder.to_owned(),
             arbiterd,
+            peer: None,
             pace: self.pace,
             site,
             sla_every: Duration::from_millis(self.sla_every_ms),
@@ -213,6 +226,8 @@ pub async fn run(args: NetArgs) -> anyhow::Result<ExitCode> {
         NetCommand::Heal => order(&Request::Heal).await,
         NetCommand::Shell { host, program } => shell(host, &program).await,
         NetCommand::Run { scenario, how, build } => play(&scenario, &how, &build),
+        NetCommand::Race(race) => race_cli::start(&race),
+        NetCommand::InsideRace { folder, race } => race_cli::inside(folder, &race).await,
         NetCommand::Inside { folder, scenario: None, build, .. } => {
             serve::stay(build.settings(&folder, &[])?).await.map(|()| ExitCode::SUCCESS)
         }
@@ -270,9 +285,8 @@ fn play(scenario: &str, how: &RunArgs, build: &BuildArgs) -> anyhow::Result<Exit
     let watch = how.watch(&cases)?;
     anyhow::ensure!(!build.no_cluster, "a scenario is about the cluster: leave --no-cluster out");
     let rights = Rights::of_this_machine()?;
-    let folder = sandbox::new_folder(None)?;
     // The process keeps its number when it becomes another program.
-    sandbox::own(&folder, std::process::id())?;
+    let folder = sandbox::new_folder_of_own()?;
     let mut words = inside(&folder);
     words.extend(build.words()?);
     words.extend(["--scenario".to_owned(), scenario.to_owned()]);

@@ -6,6 +6,7 @@ use super::faults::Trouble;
 use super::machine::{Machine, Pids};
 use super::meter::Meter;
 use super::nat;
+use super::peers::{self, Peer};
 use super::site::{self, IpSla, SiteSide, WaysBack};
 use super::site_cluster;
 use super::topology::{ENDPOINT_ADDRESS, ENDPOINT_PORT, Host};
@@ -23,6 +24,7 @@ use std::convert::Infallible;
 use std::io::Read;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use tokio::sync::{Mutex, MutexGuard, broadcast, watch};
 
@@ -36,6 +38,8 @@ pub(super) struct Settings {
     pub folder: PathBuf,
     /// Where `arbiterd` is; none for a lab without a cluster.
     pub arbiterd: Option<PathBuf>,
+    /// Who runs on the gateways where there is no cluster.
+    pub peer: Option<Peer>,
     /// How fast the cluster is to judge.
     pub pace: Pace,
     /// Who decides about the way back.
@@ -59,6 +63,8 @@ pub(super) struct Lab {
     pub ways: watch::Sender<WaysBack>,
     /// When either direction turned.
     pub turns: Turns,
+    /// Whether a gateway's boot starts the peer, too: not while the lab is being put in order.
+    pub with_peer: AtomicBool,
     secret: String,
     inner: Mutex<Inner>,
 }
@@ -131,6 +137,7 @@ impl Lab {
             esp,
             ways,
             turns,
+            with_peer: AtomicBool::new(false),
             secret,
             inner: Mutex::new(inner),
         };
@@ -155,6 +162,11 @@ impl Lab {
     pub async fn start_services(&self, inner: &mut Inner, host: Host) -> anyhow::Result<()> {
         let machine = inner.machine(host)?;
         charon::start(host, machine).await?;
+        if let Some(peer) = self.settings.peer
+            && self.with_peer.load(Ordering::Relaxed)
+        {
+            peers::start(peer, host, machine, &self.folder_of(host))?;
+        }
         let Some(arbiterd) = &self.settings.arbiterd else { return Ok(()) };
         if self.settings.site == SiteSide::Cluster {
             site_cluster::start(host, machine, &self.settings.folder, arbiterd)?;

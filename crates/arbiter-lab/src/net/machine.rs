@@ -76,6 +76,10 @@ pub(super) enum Service {
     Charon,
     /// The node.
     Arbiterd,
+    /// What somebody else runs in the node's place.
+    Peer,
+    /// What that needs beside it.
+    Pinger,
 }
 
 impl Service {
@@ -83,6 +87,8 @@ impl Service {
         match self {
             Self::Charon => "charon",
             Self::Arbiterd => "arbiterd",
+            Self::Peer => "peer",
+            Self::Pinger => "pinger",
         }
     }
 }

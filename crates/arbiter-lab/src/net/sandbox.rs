@@ -12,6 +12,8 @@ use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
+/// Whoever makes a folder for a lab of its own holds this file meanwhile; `sweep` spares it.
+const LOCK: &str = "lock.kept";
 /// The file that says whose folder it is.
 const OWNER: &str = "owner.json";
 /// The folder of the lab that `up` leaves running.
@@ -103,7 +105,7 @@ pub(super) fn owner(folder: &Path) -> Option<Process> {
 }
 
 /// Makes an empty folder, after clearing away those of labs that live no more.
-pub(super) fn new_folder(name: Option<&str>) -> anyhow::Result<PathBuf> {
+fn new_folder(name: Option<&str>) -> anyhow::Result<PathBuf> {
     sweep()?;
     let own = format!("run-{}", std::process::id());
     let folder = base()?.join(name.unwrap_or(&own));
@@ -111,6 +113,17 @@ pub(super) fn new_folder(name: Option<&str>) -> anyhow::Result<PathBuf> {
         .mode(0o700)
         .create(&folder)
         .with_context(|| format!("{} can't be made", folder.display()))?;
+    Ok(folder)
+}
+
+/// Makes an empty folder that belongs to this process from its beginning: labs that start side by side clear away what
+/// belongs to nobody.
+pub(super) fn new_folder_of_own() -> anyhow::Result<PathBuf> {
+    let path = base()?.join(LOCK);
+    let lock = File::create(&path).with_context(|| format!("{} can't be made", path.display()))?;
+    rustix::fs::flock(&lock, rustix::fs::FlockOperation::LockExclusive)?;
+    let folder = new_folder(None)?;
+    own(&folder, std::process::id())?;
     Ok(folder)
 }
 

@@ -2,10 +2,12 @@
 
 use super::control;
 use super::lab::{Lab, Settings};
+use super::race::{self, RaceOrder};
 use super::sandbox;
-use super::scenarios::{self, Case, RunOutcome, Watch};
+use super::scenarios::{self, Case, Watch};
 use crate::signals::{INTERRUPTED, Signals};
 use anyhow::Context;
+use serde::Serialize;
 use std::convert::Infallible;
 use std::io::Write;
 use std::process::ExitCode;
@@ -15,6 +17,22 @@ pub(super) async fn stay(settings: Settings) -> anyhow::Result<()> {
     // It answers for ever: what ends it is a signal, or something that fails.
     let _interrupted: Option<Infallible> = live(settings, control::serve).await?;
     Ok(())
+}
+
+/// Builds a lab, races, and clears its folder away; it is kept, if a race could not be run.
+pub(super) async fn race(settings: Settings, order: RaceOrder) -> anyhow::Result<ExitCode> {
+    let folder = settings.folder.clone();
+    let result = live(settings, async |lab: &Lab| race::perform(lab, order, &say, &print_json).await).await;
+    if result.is_ok() || !order.faults {
+        std::fs::remove_dir_all(&folder).with_context(|| format!("{} can't be removed", folder.display()))?;
+    } else {
+        let kept = sandbox::keep(&folder)?;
+        say(&format!("The logs of all hosts, and of all calls to EC2, are in {}", kept.display()));
+    }
+    Ok(match result? {
+        Some(()) => ExitCode::SUCCESS,
+        None => ExitCode::from(INTERRUPTED),
+    })
 }
 
 /// Builds a lab and lets it live while something is done in it. Gives nothing if it was interrupted: the kernel clears
@@ -76,7 +94,7 @@ fn say(text: &str) {
 }
 
 #[expect(clippy::print_stdout, reason = "the line that --json promises on standard output")]
-fn print_json(outcome: &RunOutcome) -> anyhow::Result<()> {
+fn print_json(outcome: &impl Serialize) -> anyhow::Result<()> {
     println!("{}", serde_json::to_string(outcome)?);
     Ok(())
 }

@@ -18,7 +18,7 @@ use super::charon::Esp;
 use super::lab::Lab;
 use super::serve::Run;
 use outcome::CaseOutcome;
-use play::Play;
+pub(super) use play::Play;
 use tokio::time::Instant;
 
 /// Plays the cases of a run. Where all faults are left out, every case that makes one must fail.

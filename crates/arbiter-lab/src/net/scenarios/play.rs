@@ -33,7 +33,7 @@ const CARRIES: u64 = 3;
 const NEW_CLUSTER: &str = "new-cluster";
 
 /// A case under way.
-pub(super) struct Play<'a> {
+pub(in crate::net) struct Play<'a> {
     pub lab: &'a Lab,
     pub case: Case,
     faults: bool,
@@ -348,7 +348,7 @@ impl<'a> Play<'a> {
 
 /// Packets that went over one router.
 #[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Carried {
+pub(in crate::net) struct Carried {
     pub to_site: u64,
     pub to_vpc: u64,
 }

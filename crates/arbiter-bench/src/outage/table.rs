@@ -1,0 +1,254 @@
+//! The tables: one for each fault, a line for each peer; and the judgement.
+
+use super::FORMAT;
+use super::cells::{Cell, FLOOR, JUDGED, OURS, OURS_FAST};
+use super::results::{Results, Run};
+use serde::Serialize;
+
+/// What all runs of a cell come to.
+#[derive(Debug, Serialize)]
+pub(super) struct Line {
+    pub peer: &'static str,
+    pub fault: &'static str,
+    #[serde(skip)]
+    cell: Cell,
+    pub runs: usize,
+    /// From a private subnet to the data centre: the median, the shortest, the longest, in milliseconds.
+    pub to_site_ms: Option<Spread>,
+    /// Runs whose outage had not ended when the run was over; it counts as long as it was seen to be.
+    pub open: usize,
+    /// The way back: the same.
+    pub to_vpc_ms: Option<Spread>,
+    /// From the fault to the first call, and to when it took effect: medians.
+    pub called_after_ms: Option<u64>,
+    pub moved_after_ms: Option<u64>,
+    /// In all runs.
+    pub wrong_moves: u64,
+    pub runs_with_wrong_moves: usize,
+    pub healthy_stopped: u64,
+    /// The most in any run.
+    pub writers_at_once: u64,
+}
+
+/// The middle and both ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub(super) struct Spread {
+    pub median: u64,
+    pub shortest: u64,
+    pub longest: u64,
+}
+
+/// The whole study.
+#[derive(Debug, Serialize)]
+pub(super) struct Report {
+    format: u32,
+    suite: &'static str,
+    pub cells: Vec<Line>,
+    /// What ours must do and does not; empty if it does all.
+    pub trouble: Vec<String>,
+    /// Nothing is missing, and there is no trouble.
+    pub ok: bool,
+    judged: bool,
+    /// The most labs that ran side by side.
+    labs: u8,
+}
+
+/// Of an even number the mean of the two in the middle.
+fn median(mut values: Vec<u64>) -> Option<u64> {
+    values.sort_unstable();
+    let upper = values.get(values.len() / 2)?;
+    let lower = values.get(values.len().saturating_sub(1) / 2)?;
+    Some(lower.midpoint(*upper))
+}
+
+fn spread(values: Vec<u64>) -> Option<Spread> {
+    let (shortest, longest) = (*values.iter().min()?, *values.iter().max()?);
+    Some(Spread { median: median(values)?, shortest, longest })
+}
+
+impl Line {
+    fn of(cell: Cell, runs: &[&Run]) -> Self {
+        let all = |value: fn(&Run) -> u64| runs.iter().map(|run| value(run)).collect::<Vec<_>>();
+        let some = |value: fn(&Run) -> Option<u64>| runs.iter().filter_map(|run| value(run)).collect();
+        Self {
+            peer: cell.peer.name,
+            fault: cell.fault.name,
+            cell,
+            runs: runs.len(),
+            to_site_ms: spread(all(|run| run.to_site_ms)),
+            open: runs.iter().filter(|run| run.to_site_open).count(),
+            to_vpc_ms: spread(all(|run| run.to_vpc_ms)),
+            called_after_ms: median(some(|run| run.called_after_ms)),
+            moved_after_ms: median(some(|run| run.moved_after_ms)),
+            wrong_moves: all(|run| run.wrong_moves).iter().sum(),
+            runs_with_wrong_moves: runs.iter().filter(|run| run.wrong_moves > 0).count(),
+            healthy_stopped: all(|run| run.healthy_stopped).iter().sum(),
+            writers_at_once: all(|run| run.writers_at_once).into_iter().max().unwrap_or(0),
+        }
+    }
+
+    fn is_ours(&self) -> bool {
+        [OURS, OURS_FAST].contains(&self.peer)
+    }
+
+    fn row(&self) -> String {
+        let ms = |value: Option<u64>| value.map_or("–".to_owned(), |ms| ms.to_string());
+        let spread = |spread: Option<Spread>| {
+            spread.map_or("–".to_owned(), |it| format!("{} ({}–{})", it.median, it.shortest, it.longest))
+        };
+        let open = match self.open {
+            0 => String::new(),
+            open => format!(", {open} not ended"),
+        };
+        format!(
+            "| {} | {} | {}{open} | {} | {} | {} | {} in {} runs | {} | {} |\n",
+            self.cell.peer.title,
+            self.runs,
+            spread(self.to_site_ms),
+            ms(self.called_after_ms),
+            ms(self.moved_after_ms),
+            spread(self.to_vpc_ms),
+            self.wrong_moves,
+            self.runs_with_wrong_moves,
+            self.healthy_stopped,
+            self.writers_at_once,
+        )
+    }
+}
+
+impl Report {
+    /// Of these cells. `judged` is false if it is enough that each was measured: one run on a busy machine says no more.
+    pub fn of(results: &Results, cells: &[Cell], judged: bool) -> Self {
+        let lines: Vec<_> = cells.iter().map(|cell| Line::of(*cell, &results.of(cell))).collect();
+        let mut trouble = Vec::new();
+        for line in lines.iter().filter(|line| line.runs == 0) {
+            trouble.push(format!("{} has not met {}", line.peer, line.fault));
+        }
+        for line in lines.iter().filter(|line| judged && line.is_ours()) {
+            if line.wrong_moves + line.healthy_stopped > 0 {
+                trouble.push(format!(
+                    "{} moved {} times wrongly and stopped {} gateways that were well: {}",
+                    line.peer, line.wrong_moves, line.healthy_stopped, line.fault
+                ));
+            }
+        }
+        if judged {
+            trouble.extend(behind(&lines));
+        }
+        let labs = results.0.iter().map(|run| run.labs).max().unwrap_or(0);
+        Self { format: FORMAT, suite: "outage", ok: trouble.is_empty(), trouble, cells: lines, judged, labs }
+    }
+
+    pub fn markdown(&self) -> String {
+        let mut text = String::new();
+        let mut fault = "";
+        for line in &self.cells {
+            if line.fault != fault {
+                fault = line.fault;
+                text += &format!(
+                    "\n**{}** (`{fault}`)\n\n\
+                     | | runs | to the data centre, ms | first call after, ms | route moved after, ms | way back, ms \
+                     | wrong moves | healthy gateways stopped | writers at once |\n\
+                     |---|---:|---:|---:|---:|---:|---:|---:|---:|\n",
+                    line.cell.fault.title
+                );
+            }
+            text += &line.row();
+        }
+        text.trim_start().to_owned()
+    }
+
+    /// In one line.
+    pub fn summary(&self) -> String {
+        let runs: usize = self.cells.iter().map(|line| line.runs).sum();
+        let how = format!("{runs} runs in {} cells, up to {} labs side by side", self.cells.len(), self.labs);
+        if self.ok && !self.judged {
+            format!("{how}, not judged.")
+        } else if self.ok {
+            format!("{how}: Route Arbiter moved nothing wrongly, and was ahead where it has to be.")
+        } else {
+            format!("{how}. Not as it has to be: {}.", self.trouble.join("; "))
+        }
+    }
+}
+
+/// Where ours, at its defaults, is not ahead of a peer. The floor is nobody's peer.
+fn behind(lines: &[Line]) -> Vec<String> {
+    let mut trouble = Vec::new();
+    for fault in JUDGED {
+        let of_fault = || lines.iter().filter(|line| line.fault == fault);
+        let Some(ours) = of_fault().find(|line| line.peer == OURS).and_then(|line| line.to_site_ms) else {
+            continue;
+        };
+        for line in of_fault().filter(|line| !line.is_ours() && line.peer != FLOOR) {
+            if let Some(theirs) = line.to_site_ms
+                && theirs.median <= ours.median
+            {
+                let (theirs, ours) = (theirs.median, ours.median);
+                trouble.push(format!(
+                    "{} is not behind: {fault} takes it {theirs} ms, ours {ours} ms",
+                    line.peer
+                ));
+            }
+        }
+    }
+    trouble
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::cells::chosen;
+    use super::super::results::example;
+    use super::*;
+
+    fn report(runs: Vec<Run>) -> Report {
+        let cells = chosen(&["ours", "keepalived-best", "by-hand"], &["tunnel-cut"]);
+        Report::of(&Results(runs), &cells, true)
+    }
+
+    fn runs(ours: u64, theirs: u64) -> Vec<Run> {
+        let all = [("ours", ours), ("keepalived-best", theirs), ("by-hand", 180)];
+        all.map(|(peer, ms)| example(peer, "tunnel-cut", ms)).to_vec()
+    }
+
+    #[test]
+    fn ahead_of_every_peer_is_well_and_the_floor_is_none() {
+        let report = report(runs(400, 600));
+        assert!(report.ok, "{:?}", report.trouble);
+        let text = report.markdown();
+        assert!(text.contains("| Route Arbiter | 1 | 400 (400–400) | 280 | 355 | 7000"), "{text}");
+    }
+
+    #[test]
+    fn a_quick_run_is_not_judged_but_must_have_been_measured() {
+        let cells = chosen(&["ours", "by-hand"], &["tunnel-cut"]);
+        let slow = Run { wrong_moves: 1, ..example("ours", "tunnel-cut", 900) };
+        assert!(!Report::of(&Results(vec![slow.clone()]), &cells, false).ok);
+        assert!(Report::of(&Results(vec![slow, example("by-hand", "tunnel-cut", 180)]), &cells, false).ok);
+    }
+
+    #[test]
+    fn behind_a_peer_or_a_cell_without_a_run_or_a_wrong_move_is_trouble() {
+        assert!(report(runs(700, 600)).trouble[0].contains("keepalived-best is not behind"));
+        let mut without = runs(400, 600);
+        without.remove(1);
+        assert!(report(without).trouble[0].contains("keepalived-best has not met tunnel-cut"));
+        for spoil in [|run: &mut Run| run.wrong_moves = 1, |run: &mut Run| run.healthy_stopped = 1] {
+            let mut wrong = runs(400, 600);
+            spoil(&mut wrong[0]);
+            assert!(!report(wrong).ok);
+            // What peers do is shown, not judged.
+            let mut theirs = runs(400, 600);
+            spoil(&mut theirs[1]);
+            assert!(report(theirs).ok);
+        }
+    }
+
+    #[test]
+    fn the_middle_of_an_even_number_is_between_the_two() {
+        assert_eq!(median(vec![4, 1, 3, 2]), Some(2));
+        assert_eq!(median(vec![9, 1, 5]), Some(5));
+        assert_eq!(median(Vec::new()), None);
+        assert_eq!(spread(vec![3, 1]), Some(Spread { median: 2, shortest: 1, longest: 3 }));
+    }
+}
