@@ -49,6 +49,8 @@ pub(super) struct Report {
     /// Nothing is missing, and there is no trouble.
     pub ok: bool,
     judged: bool,
+    /// Cells of peers that ours was held against.
+    compared: usize,
     /// The most labs that ran side by side.
     labs: u8,
 }
@@ -132,11 +134,19 @@ impl Report {
                 ));
             }
         }
-        if judged {
-            trouble.extend(behind(&lines));
-        }
+        let (compared, behind) = if judged { behind(&lines) } else { (0, Vec::new()) };
+        trouble.extend(behind);
         let labs = results.0.iter().map(|run| run.labs).max().unwrap_or(0);
-        Self { format: FORMAT, suite: "outage", ok: trouble.is_empty(), trouble, cells: lines, judged, labs }
+        Self {
+            format: FORMAT,
+            suite: "outage",
+            ok: trouble.is_empty(),
+            trouble,
+            cells: lines,
+            judged,
+            compared,
+            labs,
+        }
     }
 
     pub fn markdown(&self) -> String {
@@ -165,7 +175,11 @@ impl Report {
         if self.ok && !self.judged {
             format!("{how}, not judged.")
         } else if self.ok {
-            format!("{how}: Route Arbiter moved nothing wrongly, and was ahead where it has to be.")
+            let ahead = match self.compared {
+                0 => "nobody was there to be ahead of".to_owned(),
+                peers => format!("it was ahead in each of {peers} comparisons"),
+            };
+            format!("{how}: Route Arbiter moved nothing wrongly; {ahead}.")
         } else {
             format!("{how}. Not as it has to be: {}.", self.trouble.join("; "))
         }
@@ -173,17 +187,18 @@ impl Report {
 }
 
 /// Where ours, at its defaults, is not ahead of a peer. The floor is nobody's peer.
-fn behind(lines: &[Line]) -> Vec<String> {
-    let mut trouble = Vec::new();
+/// Gives how many cells were compared, too.
+fn behind(lines: &[Line]) -> (usize, Vec<String>) {
+    let (mut compared, mut trouble) = (0, Vec::new());
     for fault in JUDGED {
         let of_fault = || lines.iter().filter(|line| line.fault == fault);
         let Some(ours) = of_fault().find(|line| line.peer == OURS).and_then(|line| line.to_site_ms) else {
             continue;
         };
         for line in of_fault().filter(|line| !line.is_ours() && line.peer != FLOOR) {
-            if let Some(theirs) = line.to_site_ms
-                && theirs.median <= ours.median
-            {
+            let Some(theirs) = line.to_site_ms else { continue };
+            compared += 1;
+            if theirs.median <= ours.median {
                 let (theirs, ours) = (theirs.median, ours.median);
                 trouble.push(format!(
                     "{} is not behind: {fault} takes it {theirs} ms, ours {ours} ms",
@@ -192,7 +207,7 @@ fn behind(lines: &[Line]) -> Vec<String> {
             }
         }
     }
-    trouble
+    (compared, trouble)
 }
 
 #[cfg(test)]
@@ -215,6 +230,7 @@ mod tests {
     fn ahead_of_every_peer_is_well_and_the_floor_is_none() {
         let report = report(runs(400, 600));
         assert!(report.ok, "{:?}", report.trouble);
+        assert!(report.summary().contains("in each of 1 comparisons"), "{}", report.summary());
         let text = report.markdown();
         assert!(text.contains("| Route Arbiter | 1 | 400 (400–400) | 280 | 355 | 7000"), "{text}");
     }
