@@ -9,6 +9,7 @@
 //! since nobody knows which of the data the kernel still holds. The process has to end; [`Disk::failed`] says so.
 
 use crate::store::{Batch, Driver, Store, StoreError};
+use crate::types::LogId;
 use std::sync::Arc;
 use tokio::sync::{mpsc, oneshot, watch};
 
@@ -40,6 +41,7 @@ pub struct Disk {
     held: Arc<Held>,
     jobs: mpsc::Sender<Job>,
     failed: watch::Receiver<Option<StoreError>>,
+    snapshot: Arc<watch::Sender<Option<LogId>>>,
 }
 
 impl Disk {
@@ -62,7 +64,7 @@ impl Disk {
             }
             Driver::Task { .. } => drop(tokio::spawn(writer.run_task())),
         }
-        Ok(Self { held, jobs, failed })
+        Ok(Self { held, jobs, failed, snapshot: Arc::default() })
     }
 
     /// The store, for reading.
@@ -78,6 +80,16 @@ impl Disk {
     /// Turns to the first failed write; the process has to end then.
     pub fn failed(&self) -> watch::Receiver<Option<StoreError>> {
         self.failed.clone()
+    }
+
+    /// The last entry in the newest durable snapshot. What it does not cover must stay in the log.
+    pub fn snapshot(&self) -> watch::Receiver<Option<LogId>> {
+        self.snapshot.subscribe()
+    }
+
+    /// Notes that a snapshot up to this entry is durable.
+    pub(crate) fn snapshot_is_durable(&self, upto: Option<LogId>) {
+        self.snapshot.send_replace(upto);
     }
 
     /// Queues a write and returns; `done` is called when it is applied, and durable if `barrier` is set.

@@ -11,6 +11,7 @@ use std::collections::BTreeMap;
 use std::fmt::Debug;
 use std::ops::{Bound, ControlFlow, RangeBounds};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 use tokio::sync::watch;
 
 /// How many of the newest entries stay in memory, so that replicating and applying them reads no disk.
@@ -20,7 +21,15 @@ const RECENT_BYTES: usize = 512 * 1024;
 /// How many bytes of entries are sent to a peer at once, unless one alone is larger.
 const SEND_BYTES: usize = 1024 * 1024;
 
+/// How long entries wait for a snapshot that must be durable before them. Installing one takes milliseconds, or the
+/// disk fails; after this long Raft is ended.
+const SNAPSHOT_PATIENCE: Duration = Duration::from_secs(30);
+
 /// The log and the vote. Clones share them.
+///
+/// Raft purges a log to make room for a snapshot that it has been sent *while* the state machine still installs it: were
+/// the power cut in between, entries would be gone that are in no snapshot. So a purge takes effect in memory at once,
+/// and on the disk when the snapshot is durable.
 #[derive(Clone)]
 pub struct LogStore {
     disk: Disk,
@@ -32,6 +41,10 @@ pub struct LogStore {
 #[derive(Default)]
 struct Log {
     purged: Option<LogId>,
+    /// The same on the disk; it lags while a snapshot is being installed.
+    purged_on_disk: Option<LogId>,
+    /// More was purged than was ever there: an entry that is appended now does not follow the newest on the disk.
+    gap: bool,
     last: Option<LogId>,
     /// The newest entries without a gap. One that is not written yet is always here.
     recent: BTreeMap<u64, Recent>,
@@ -78,7 +91,7 @@ impl LogStore {
     /// [`StoreError::Corrupt`] or [`StoreError::Newer`]; what reading can fail with.
     pub fn open(disk: Disk) -> Result<Self, StoreError> {
         let purged: Option<LogId> = read_meta(disk.store(), "purged")?;
-        let mut log = Log { purged, last: purged, ..Log::default() };
+        let mut log = Log { purged, purged_on_disk: purged, last: purged, ..Log::default() };
         let mut failed = None;
         record::visit_records(disk.store(), LOG, 0, None, &mut |index, bytes| {
             let checked =
@@ -132,15 +145,69 @@ impl LogStore {
         self.log.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Whether a durable snapshot holds everything that was purged, up to which entry.
+    ///
+    /// # Errors
+    /// None does: entries are missing, as after a power cut under a version that purged too early.
+    pub fn check_covered(&self) -> Result<(), StoreError> {
+        let purged = self.lock().purged_on_disk;
+        let covered = *self.disk.snapshot().borrow();
+        match purged {
+            Some(purged) if covered < Some(purged) => Err(StoreError::Corrupt(format!(
+                "the log begins after entry {}, and no snapshot goes so far",
+                purged.index
+            ))),
+            _ => Ok(()),
+        }
+    }
+
+    /// Purges on the disk what is purged in memory, if a durable snapshot covers it.
+    async fn purge_covered(&self) -> Result<(), StoreError> {
+        let covered = *self.disk.snapshot().borrow();
+        let (purged, on_disk) = {
+            let log = self.lock();
+            (log.purged, log.purged_on_disk)
+        };
+        let Some(upto) = purged.filter(|_| purged > on_disk && covered >= purged) else { return Ok(()) };
+        self.disk.settle().await?;
+        let mut batch = Batch::default();
+        batch.put(meta_key("purged"), record::encode("purged", &upto)?);
+        record::delete_records(self.disk.store(), &mut batch, LOG, 0, Some(upto.index.saturating_add(1)))?;
+        self.disk.write(batch, false).await?;
+        let mut log = self.lock();
+        log.purged_on_disk = Some(upto);
+        log.gap = false;
+        Ok(())
+    }
+
+    /// Waits, where an entry that comes now would leave a gap on the disk, until the snapshot before it is durable.
+    async fn ready_to_append(&self) -> Result<(), StoreError> {
+        let (gap, purged) = {
+            let log = self.lock();
+            (log.gap, log.purged)
+        };
+        if gap {
+            let mut snapshot = self.disk.snapshot();
+            let durable = snapshot.wait_for(|covered| *covered >= purged);
+            match tokio::time::timeout(SNAPSHOT_PATIENCE, durable).await {
+                Ok(Ok(_)) => {}
+                Ok(Err(_)) => return Err(StoreError::Stopped),
+                Err(_) => return Err(StoreError::Poisoned("a snapshot was not installed".to_owned())),
+            }
+        }
+        self.purge_covered().await
+    }
+
     /// Entries with `from <= index < to`, at most `cap_bytes` of them (but at least one, if there is one).
     async fn entries(&self, from: u64, to: Option<u64>, cap_bytes: usize) -> Result<Vec<Entry>, StoreError> {
-        let (oldest, recent) = {
+        let (from, oldest, recent) = {
             let log = self.lock();
+            let from = log.purged.map_or(from, |purged| from.max(purged.index.saturating_add(1)));
             let end = to.unwrap_or(u64::MAX).max(from);
             let oldest = log.recent.first_key_value().map_or(u64::MAX, |(index, _)| *index);
             let recent: Vec<(Entry, usize)> =
                 log.recent.range(from..end).map(|(_, recent)| (recent.entry.clone(), recent.bytes)).collect();
-            (oldest, recent)
+            (from, oldest, recent)
         };
         let mut left = cap_bytes;
         let mut found = Vec::new();
@@ -310,6 +377,7 @@ impl RaftLogStorage<TypeConfig> for LogStore {
         I: IntoIterator<Item = Entry> + OptionalSend,
         I::IntoIter: OptionalSend,
     {
+        self.ready_to_append().await.map_err(writing)?;
         let mut batch = Batch::default();
         let mut upto = None;
         for entry in entries {
@@ -345,97 +413,19 @@ impl RaftLogStorage<TypeConfig> for LogStore {
         self.disk.write(batch, true).await.map_err(writing)
     }
 
-    /// Without a barrier: what comes back after a crash is in the snapshot as well, and is purged again.
+    /// On the disk without a barrier, and not before a durable snapshot covers it: what comes back after a crash is in
+    /// the snapshot as well, and is purged again.
     async fn purge(&mut self, log_id: LogId) -> Result<(), RaftStorageError> {
-        self.disk.settle().await.map_err(writing)?;
-        let mut batch = Batch::default();
-        batch.put(meta_key("purged"), record::encode("purged", &log_id).map_err(writing)?);
-        let end = Some(log_id.index.saturating_add(1));
-        record::delete_records(self.disk.store(), &mut batch, LOG, 0, end).map_err(reading)?;
-        self.disk.write(batch, false).await.map_err(writing)?;
-        let mut log = self.lock();
-        log.purged = Some(log_id);
-        log.last = log.last.max(Some(log_id));
-        log.retain(|index| index > log_id.index);
-        Ok(())
+        {
+            let mut log = self.lock();
+            log.purged = log.purged.max(Some(log_id));
+            log.gap |= log.last < Some(log_id);
+            log.last = log.last.max(Some(log_id));
+            log.retain(|index| index > log_id.index);
+        }
+        self.purge_covered().await.map_err(writing)
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::store::MemStore;
-    use openraft::storage::RaftLogStorageExt;
-    use openraft::{CommittedLeaderId, EntryPayload};
-
-    fn blank(term: u64, index: u64) -> Entry {
-        let log_id = LogId::new(CommittedLeaderId::new(term, 1), index);
-        Entry { log_id, payload: EntryPayload::Blank }
-    }
-
-    fn open(store: &MemStore) -> LogStore {
-        LogStore::open(Disk::start(Arc::new(store.clone())).unwrap()).unwrap()
-    }
-
-    async fn indexes(log: &mut LogStore) -> Vec<(u64, u64)> {
-        let entries = log.try_get_log_entries(..).await.unwrap();
-        entries.iter().map(|entry| (entry.log_id.leader_id.term, entry.log_id.index)).collect()
-    }
-
-    #[tokio::test]
-    async fn votes_entries_and_truncations_are_durable_when_they_return() {
-        let store = MemStore::new();
-        let mut log = open(&store);
-        log.save_vote(&Vote::new(3, 1)).await.unwrap();
-        log.blocking_append((0..5).map(|index| blank(1, index))).await.unwrap();
-        log.truncate(blank(1, 3).log_id).await.unwrap();
-        let store = store.crash(0);
-        let mut log = open(&store);
-        assert_eq!(log.read_vote().await.unwrap(), Some(Vote::new(3, 1)));
-        assert_eq!(indexes(&mut log).await, [(1, 0), (1, 1), (1, 2)]);
-        // Another leader's entries take the place of those that were cut off.
-        log.blocking_append([blank(2, 3)]).await.unwrap();
-        let mut log = open(&store.crash(0));
-        assert_eq!(indexes(&mut log).await, [(1, 0), (1, 1), (1, 2), (2, 3)]);
-        assert_eq!(log.get_log_state().await.unwrap().last_log_id, Some(blank(2, 3).log_id));
-    }
-
-    #[tokio::test]
-    async fn entries_that_left_the_memory_are_read_from_the_disk() {
-        let mut log = open(&MemStore::new());
-        let count = RECENT_ENTRIES as u64 * 3;
-        for index in 0..count {
-            log.blocking_append([blank(1, index)]).await.unwrap();
-        }
-        assert!(log.lock().recent.len() <= RECENT_ENTRIES);
-        let all: Vec<(u64, u64)> = (0..count).map(|index| (1, index)).collect();
-        assert_eq!(indexes(&mut log).await, all);
-        let some = log.limited_get_log_entries(10, count - 10).await.unwrap();
-        assert_eq!(some.len() as u64, count - 20);
-    }
-
-    #[tokio::test]
-    async fn a_lost_purge_leaves_the_log_as_it_was() {
-        let store = MemStore::new();
-        let mut log = open(&store);
-        log.blocking_append((0..5).map(|index| blank(1, index))).await.unwrap();
-        log.purge(blank(1, 2).log_id).await.unwrap();
-        assert_eq!(indexes(&mut log).await, [(1, 3), (1, 4)]);
-        let mut log = open(&store.crash(0));
-        assert_eq!(log.get_log_state().await.unwrap().last_purged_log_id, None);
-        assert_eq!(indexes(&mut log).await.len(), 5);
-    }
-
-    #[tokio::test]
-    async fn a_log_with_a_gap_is_refused() {
-        let store = MemStore::new();
-        let mut log = open(&store);
-        log.blocking_append((0..5).map(|index| blank(1, index))).await.unwrap();
-        let mut batch = Batch::default();
-        record::delete_records(&store, &mut batch, LOG, 2, Some(3)).unwrap();
-        store.apply(&batch).unwrap();
-        let error = LogStore::open(log.disk()).err().unwrap();
-        assert!(matches!(&error, StoreError::Corrupt(_)), "{error}");
-        assert!(error.to_string().contains("entry 2 must follow"), "{error}");
-    }
-}
+mod tests;

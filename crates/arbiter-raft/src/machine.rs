@@ -3,7 +3,7 @@
 //! The state lives in memory. Its persistent form is the newest snapshot plus the log after it: at a start the
 //! snapshot is loaded, and the entries that are known to be committed are applied again. So `apply` writes
 //! nothing, and there is no second copy that could disagree with the log. A snapshot is durable before the log
-//! under it is purged, because both go through the same writer, in this order.
+//! under it is purged from the disk: the log waits for it (see [`crate::log_store::LogStore`]).
 
 use crate::disk::Disk;
 use crate::record::{self, SNAPSHOT, meta_key};
@@ -65,6 +65,7 @@ impl StateMachine {
         }
         readers.send_replace(state.clone());
         let meta = pointer.as_ref().map(|pointer| pointer.meta.clone()).unwrap_or_default();
+        disk.snapshot_is_durable(meta.last_log_id);
         Ok(Self {
             disk,
             state,
@@ -123,6 +124,7 @@ async fn save_snapshot(
     switch.put(meta_key("snapshot"), record::encode("the snapshot's description", &pointer)?);
     record::delete_records(disk.store(), &mut switch, SNAPSHOT, 0, Some(generation))?;
     disk.write(switch, true).await?;
+    disk.snapshot_is_durable(meta.last_log_id);
     *current = Some(pointer);
     Ok(())
 }

@@ -196,6 +196,7 @@ impl RaftNode {
         let (readers, state) = watch::channel(Arc::new(ClusterState::default()));
         let log = LogStore::open(disk.clone()).map_err(unusable(&settings))?;
         let machine = StateMachine::open(disk.clone(), readers).map_err(unusable(&settings))?;
+        log.check_covered().map_err(unusable(&settings))?;
         let gate = Gate::new(identity, state.clone());
         let network = Network::new(wire.clone(), gate.clone());
         let raft = Raft::new(settings.node.0, Arc::new(config), network, log.clone(), machine)

@@ -71,6 +71,7 @@ impl SledStore {
         std::fs::create_dir_all(path).map_err(io(path))?;
         let lock = lock(path)?;
         let inner = path.join("store");
+        clear_unfinished(path, &inner).map_err(io(&inner))?;
         let config = sled::Config::new()
             .path(&inner)
             .cache_capacity(CACHE_BYTES)
@@ -135,6 +136,30 @@ fn lock(path: &Path) -> Result<File, OpenStoreError> {
         Err(rustix::io::Errno::WOULDBLOCK) => Err(OpenStoreError::Locked { path: path.to_owned() }),
         Err(errno) => Err(OpenStoreError::Io { path: file_path.clone(), source: errno.into() }),
     }
+}
+
+/// Takes away what a crash has left half-made, and sled would take for damage.
+///
+/// At a start sled writes its index under a passing name, which it would read as the newest index after a crash; it counts
+/// from its renaming on. And of a folder that was being made when the power went, nothing was acknowledged yet as long as
+/// neither data nor a barrier are there: it is made anew.
+fn clear_unfinished(path: &Path, inner: &Path) -> std::io::Result<()> {
+    if !inner.is_dir() {
+        return Ok(());
+    }
+    for entry in std::fs::read_dir(inner)? {
+        let entry = entry?;
+        let name = entry.file_name();
+        let name = name.to_string_lossy();
+        if name.starts_with("snap.") && name.ends_with(".generating") {
+            std::fs::remove_file(entry.path())?;
+        }
+    }
+    let no_data = inner.join("db").metadata().map_or(true, |data| data.len() == 0);
+    if no_data && !tally::exists(path) && inner.join("conf").exists() {
+        std::fs::remove_file(inner.join("conf"))?;
+    }
+    Ok(())
 }
 
 /// Makes the names durable: a file whose directory entry is lost is lost with all that was synced into it.
@@ -272,6 +297,28 @@ mod tests {
         }
         let blobs = std::fs::read_dir(folder.path().join("store/blobs")).unwrap().count();
         assert_eq!(blobs, 0, "sled never syncs its blob files, so there must be none");
+    }
+
+    #[test]
+    fn what_a_crash_left_half_made_is_no_damage() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::create_dir(folder.path().join("store")).unwrap();
+        std::fs::write(folder.path().join("store/conf"), [7; 58]).unwrap();
+        let store = SledStore::open(folder.path()).unwrap();
+        let mut batch = Batch::default();
+        batch.put(b"key".to_vec(), value_of(1));
+        store.apply(&batch).unwrap();
+        store.sync().unwrap();
+        drop(store);
+        std::fs::write(folder.path().join("store/snap.7FFFFFFFFFFFFFFF.generating"), b"half").unwrap();
+        let store = SledStore::open(folder.path()).unwrap();
+        assert_eq!(store.get(b"key").unwrap(), Some(value_of(1)));
+        drop(store);
+        // With data, or a barrier that has passed, a broken file is damage.
+        std::fs::write(folder.path().join("store/conf"), [7; 58]).unwrap();
+        assert!(matches!(SledStore::open(folder.path()), Err(OpenStoreError::Damaged { .. })));
+        std::fs::remove_file(folder.path().join("store/db")).unwrap();
+        assert!(matches!(SledStore::open(folder.path()), Err(OpenStoreError::Damaged { .. })));
     }
 
     #[test]

@@ -25,6 +25,11 @@ pub(super) struct Tally {
     file: File,
 }
 
+/// Whether a folder has one: then it held data that were durable.
+pub(super) fn exists(folder: &Path) -> bool {
+    folder.join(FILE).exists()
+}
+
 impl Tally {
     /// Compares the file with what the store holds, durably.
     ///
