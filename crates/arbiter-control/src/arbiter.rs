@@ -121,9 +121,14 @@ pub(crate) struct Arbiter {
 
 /// Starts the loop. It ends when every [`Control`] is dropped.
 pub fn start(settings: Settings, parts: Parts) -> (Control, tokio::task::JoinHandle<()>) {
+    let (control, running) = prepare(settings, parts);
+    (control, tokio::spawn(running))
+}
+
+/// The loop, for a caller that runs it itself: a simulation lets it stand still as a process does that gets no CPU.
+pub fn prepare(settings: Settings, parts: Parts) -> (Control, impl Future<Output = ()> + Send + 'static) {
     let (control, inbox) = Control::new();
-    let arbiter = Arbiter::new(settings, parts);
-    (control, tokio::spawn(arbiter.run(inbox)))
+    (control, Arbiter::new(settings, parts).run(inbox))
 }
 
 impl Arbiter {

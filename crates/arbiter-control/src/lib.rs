@@ -15,6 +15,8 @@ mod look;
 mod looks;
 mod message;
 mod office;
+#[cfg(feature = "raft")]
+mod on_raft;
 pub mod prober;
 pub mod provider;
 mod reporting;
@@ -23,9 +25,11 @@ mod stalls;
 mod tasks;
 pub mod transport;
 
-pub use arbiter::{Parts, Settings, start};
+pub use arbiter::{Parts, Settings, prepare, start};
 pub use eyes::READ_STALENESS_MS;
 pub use hands::{BOUNDS_MS, Histogram, Stage, Stages, Tally};
 pub use look::{Aside, Look};
 pub use message::{Answer, AskError, Control};
+#[cfg(feature = "raft")]
+pub use on_raft::RaftConsensus;
 pub use rounds::Examined;

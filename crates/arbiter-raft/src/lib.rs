@@ -20,6 +20,7 @@ pub mod network;
 mod node;
 mod propose;
 pub mod record;
+pub mod runtime;
 mod settings;
 pub mod store;
 pub mod types;

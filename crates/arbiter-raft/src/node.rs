@@ -413,6 +413,7 @@ fn watch_view(
     let task = tokio::spawn(async move {
         loop {
             let ended = tokio::select! {
+                biased;
                 changed = metrics.changed() => changed.is_err(),
                 changed = standings.changed() => changed.is_err(),
                 changed = failures.disk.changed() => changed.is_err(),

@@ -14,7 +14,6 @@
 use crate::admin::AdminService;
 use crate::admin::forward::Peers;
 use crate::assignments::AssignmentsService;
-use crate::consensus::RaftConsensus;
 use crate::examination::Examination;
 use crate::following::FollowEar;
 use crate::http;
@@ -27,7 +26,7 @@ use anyhow::Context;
 use arbiter_config::{Config, LocalConfig};
 use arbiter_control::clock::Clock;
 use arbiter_control::ear::{Deaf, Ear};
-use arbiter_control::{Control, Parts};
+use arbiter_control::{Control, Parts, RaftConsensus};
 use arbiter_core::evidence::Ending;
 use arbiter_core::health::Urgency;
 use arbiter_core::ids::NodeId;

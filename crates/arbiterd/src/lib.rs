@@ -5,7 +5,6 @@ mod admin;
 mod assignments;
 mod build;
 mod causes;
-mod consensus;
 mod examination;
 mod following;
 #[doc(hidden)]

@@ -1,6 +1,6 @@
 //! Raft, as the control loop sees it.
 
-use arbiter_control::consensus::{Consensus, ProposeError, Role, View};
+use crate::consensus::{Consensus, ProposeError, Role, View};
 use arbiter_core::command::{Applied, EntryId, Proposal};
 use arbiter_core::ids::NodeId;
 use arbiter_core::state::ClusterState;
@@ -12,7 +12,7 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 
 /// A node of Raft behind the control loop's trait.
-pub(crate) struct RaftConsensus {
+pub struct RaftConsensus {
     raft: RaftNode,
     lease: Duration,
     /// The newest view, and when it was made: its ages go on growing although nothing changes.
@@ -21,6 +21,8 @@ pub(crate) struct RaftConsensus {
 }
 
 impl RaftConsensus {
+    /// The view is followed from now on, on the runtime that this is called on. `lease_ms` is Raft's
+    /// `election_timeout_max`.
     pub fn new(raft: RaftNode, lease_ms: u64) -> Self {
         let mut views = raft.view();
         let newest = Arc::new(Mutex::new((views.borrow_and_update().clone(), Instant::now())));

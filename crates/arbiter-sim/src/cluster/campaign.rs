@@ -1,0 +1,157 @@
+//! Many runs, and what they add up to.
+
+use super::nemesis::NEMESES;
+use super::run::{Run, Shape, run};
+use serde::Serialize;
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+/// With so many seeds every kind of trouble must have had an effect; fewer may miss one by chance.
+const SEEDS_FOR_ALL: u64 = 40;
+
+/// What to run.
+#[derive(Debug, Clone, Default)]
+pub struct Plan {
+    /// The first seed.
+    pub from: u64,
+    /// How many.
+    pub seeds: u64,
+    /// No new run begins after this much real time.
+    pub limit: Option<Duration>,
+    /// Run each seed twice, and compare (D1).
+    pub twice: bool,
+    /// How each run looks.
+    pub shape: Shape,
+}
+
+/// A run in which a promise was broken.
+#[derive(Debug, Clone, Serialize)]
+pub struct Failure {
+    /// Its seed.
+    pub seed: u64,
+    /// Which promise.
+    pub invariant: &'static str,
+    /// How.
+    pub says: String,
+    /// What repeats it, with its timeline.
+    pub repeat: String,
+}
+
+/// What the runs add up to.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct Summary {
+    /// No promise was broken, and all trouble had an effect.
+    pub ok: bool,
+    /// How many seeds were run.
+    pub seeds: u64,
+    /// Virtual hours.
+    pub virtual_hours: f64,
+    /// Seeds in a second of real time.
+    pub seeds_per_second: f64,
+    /// Seeds that were run twice, with the same trace.
+    pub repeated_alike: u64,
+    /// Accepted intents.
+    pub decisions: usize,
+    /// Calls to EC2 that left a node.
+    pub calls: usize,
+    /// Epochs.
+    pub epochs: usize,
+    /// Faults that had an effect, by kind.
+    pub landed: BTreeMap<&'static str, u64>,
+    /// Trouble that never had an effect although it should have.
+    pub never_landed: Vec<&'static str>,
+    /// Broken promises.
+    pub violations: Vec<Failure>,
+}
+
+/// A campaign under way.
+#[derive(Debug, Default)]
+pub struct Campaign {
+    plan: Plan,
+    summary: Summary,
+    virtual_ms: u64,
+}
+
+impl Campaign {
+    /// One that has not begun.
+    pub fn new(plan: Plan) -> Self {
+        Self { plan, ..Self::default() }
+    }
+
+    /// Runs it. `elapsed` tells the real time since it began; `say` is told of each run.
+    ///
+    /// # Errors
+    /// A runtime can't be built.
+    pub fn go(
+        mut self,
+        elapsed: impl Fn() -> Duration,
+        mut say: impl FnMut(&Run),
+    ) -> std::io::Result<Summary> {
+        for seed in self.plan.from..self.plan.from.saturating_add(self.plan.seeds) {
+            if self.plan.limit.is_some_and(|limit| elapsed() >= limit) {
+                break;
+            }
+            let mut done = run(seed, &self.plan.shape)?;
+            if self.plan.twice {
+                self.compare(&mut done)?;
+            }
+            say(&done);
+            self.add(&done);
+        }
+        let seconds = elapsed().as_secs_f64().max(0.001);
+        let (seeds, summary) = (self.summary.seeds, &mut self.summary);
+        summary.virtual_hours = (self.virtual_ms as f64 / 36_000.0).round() / 100.0;
+        summary.seeds_per_second = (seeds as f64 / seconds * 100.0).round() / 100.0;
+        if seeds >= SEEDS_FOR_ALL {
+            let wanted = |name: &&'static str| {
+                self.plan.shape.nemeses.is_empty() || self.plan.shape.nemeses.contains(name)
+            };
+            let names = NEMESES.iter().map(|nemesis| nemesis.name).filter(wanted);
+            summary.never_landed = names.filter(|name| !summary.landed.contains_key(name)).collect();
+        }
+        summary.ok = seeds > 0 && summary.violations.is_empty() && summary.never_landed.is_empty();
+        Ok(self.summary)
+    }
+
+    fn compare(&mut self, first: &mut Run) -> std::io::Result<()> {
+        let second = run(first.seed, &self.plan.shape)?;
+        if second.digest == first.digest {
+            self.summary.repeated_alike += 1;
+            return Ok(());
+        }
+        let lines = first.timeline.iter().zip(&second.timeline);
+        let parted = lines.filter(|(a, b)| a != b).map(|(a, b)| format!("first {a:?}, then {b:?}")).next();
+        let says = parted.unwrap_or_else(|| "they part between two lines".to_owned());
+        first.violations.push(super::Violation { invariant: "D1", says });
+        Ok(())
+    }
+
+    fn add(&mut self, run: &Run) {
+        let summary = &mut self.summary;
+        summary.seeds += 1;
+        self.virtual_ms += run.virtual_ms;
+        summary.decisions += run.decisions;
+        summary.calls += run.calls;
+        summary.epochs += run.epochs;
+        for (kind, count) in &run.landed {
+            *summary.landed.entry(kind).or_default() += count;
+        }
+        for violation in &run.violations {
+            summary.violations.push(Failure {
+                seed: run.seed,
+                invariant: violation.invariant,
+                says: violation.says.clone(),
+                repeat: repeat(run.seed, &self.plan.shape),
+            });
+        }
+    }
+}
+
+/// The command that repeats a run, and shows its timeline.
+fn repeat(seed: u64, shape: &Shape) -> String {
+    let mut command = format!("scripts/sim --seeds 1 --from {seed} --trouble {} --timeline", shape.trouble_s);
+    for name in &shape.nemeses {
+        command += &format!(" --nemesis {name}");
+    }
+    command
+}

@@ -1,0 +1,156 @@
+//! Processes that stand still: as a whole, or exactly between a commit and what should follow it.
+
+use super::net::Net;
+use super::tape::Tape;
+use arbiter_control::RaftConsensus;
+use arbiter_control::consensus::{Consensus, ProposeError, View};
+use arbiter_core::command::{Applied, Command, EntryId, Proposal};
+use arbiter_core::ids::NodeId;
+use arbiter_core::state::ClusterState;
+use async_trait::async_trait;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll};
+use std::time::Duration;
+use tokio::sync::watch;
+use tokio::time::{Instant, Sleep};
+
+/// A process's control loop, which gets no CPU while its node is frozen.
+pub struct Standing {
+    node: NodeId,
+    net: Net,
+    running: Pin<Box<dyn Future<Output = ()> + Send>>,
+    thaw: Option<Pin<Box<Sleep>>>,
+}
+
+impl Standing {
+    /// Runs this, but for the times at which the node is frozen.
+    pub fn new(node: NodeId, net: Net, running: impl Future<Output = ()> + Send + 'static) -> Self {
+        Self { node, net, running: Box::pin(running), thaw: None }
+    }
+}
+
+impl Future for Standing {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
+        while let Some(until) = self.net.frozen_until(self.node) {
+            let thaw = self.thaw.insert(Box::pin(tokio::time::sleep_until(until)));
+            if thaw.as_mut().poll(context).is_pending() {
+                return Poll::Pending;
+            }
+        }
+        self.thaw = None;
+        self.running.as_mut().poll(context)
+    }
+}
+
+/// What the next accepted intents meet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Trap {
+    /// The process stands still for so many milliseconds right after the commit, before it learns of it.
+    AfterCommit(u64),
+    /// The process is killed right after the commit.
+    CrashAfterCommit,
+}
+
+/// Traps that are set. Clones share them.
+#[derive(Clone)]
+pub struct Hold {
+    trap: Arc<Mutex<Option<Trap>>>,
+    sprung: watch::Sender<Option<NodeId>>,
+    tape: Tape,
+}
+
+impl Hold {
+    /// None is set.
+    pub fn new(tape: Tape) -> Self {
+        Self { trap: Arc::default(), sprung: watch::Sender::new(None), tape }
+    }
+
+    /// Sets one for the next accepted intents of whatever leader, or takes it away.
+    pub fn set(&self, trap: Option<Trap>) {
+        *self.trap.lock().unwrap_or_else(PoisonError::into_inner) = trap;
+    }
+
+    fn take(&self) -> Option<Trap> {
+        self.trap.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+
+    /// Returns when a process is to be killed, with its node.
+    pub async fn victim(&self) -> NodeId {
+        let mut sprung = self.sprung.subscribe();
+        sprung.mark_unchanged();
+        loop {
+            if sprung.changed().await.is_err() {
+                return std::future::pending().await;
+            }
+            if let Some(node) = *sprung.borrow_and_update() {
+                return node;
+            }
+        }
+    }
+}
+
+/// Raft behind the loop's trait, with traps.
+pub struct HeldConsensus {
+    node: NodeId,
+    real: Arc<RaftConsensus>,
+    hold: Hold,
+    net: Net,
+}
+
+impl HeldConsensus {
+    /// The real one, for this node.
+    pub fn new(node: NodeId, real: Arc<RaftConsensus>, hold: Hold, net: Net) -> Self {
+        Self { node, real, hold, net }
+    }
+}
+
+#[async_trait]
+impl Consensus for HeldConsensus {
+    async fn propose(&self, proposal: Proposal, timeout_ms: u64) -> Result<(EntryId, Applied), ProposeError> {
+        let intends = matches!(proposal.command, Command::Intents(_));
+        let answer = self.real.propose(proposal, timeout_ms).await;
+        let trap = (intends && answer.is_ok()).then(|| self.hold.take()).flatten();
+        match trap {
+            Some(Trap::AfterCommit(ms)) => {
+                self.hold.tape.landed("pause-before-dispatch");
+                self.hold
+                    .tape
+                    .say(format!("node {} stands still for {ms} ms before it dispatches", self.node));
+                self.net.freeze(self.node, Instant::now() + Duration::from_millis(ms));
+            }
+            Some(Trap::CrashAfterCommit) => {
+                self.hold.tape.landed("crash-before-dispatch");
+                self.hold.sprung.send_replace(Some(self.node));
+                // The answer reaches nobody.
+                return std::future::pending().await;
+            }
+            None => {}
+        }
+        self.net.thawed(self.node).await;
+        answer
+    }
+
+    fn state(&self) -> watch::Receiver<Arc<ClusterState>> {
+        self.real.state()
+    }
+
+    fn changes(&self) -> watch::Receiver<u64> {
+        self.real.changes()
+    }
+
+    fn view(&self) -> View {
+        self.real.view()
+    }
+
+    fn campaign(&self) {
+        self.real.campaign();
+    }
+
+    async fn hand_over(&self, to: NodeId) -> Result<(), String> {
+        self.real.hand_over(to).await
+    }
+}

@@ -1,0 +1,111 @@
+//! What goes wrong, by name. Each lasts a while, undoes what it did, and says by that name that it had an effect.
+
+mod cloud;
+mod network;
+mod operators;
+mod processes;
+mod world;
+
+use super::dice::Dice;
+use super::policy::NODES;
+use super::sim::Sim;
+use arbiter_core::ids::NodeId;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+type Running = Pin<Box<dyn Future<Output = ()> + Send>>;
+
+/// One kind of trouble.
+#[derive(Clone, Copy)]
+pub struct Nemesis {
+    /// Its name, under which its effects are counted.
+    pub name: &'static str,
+    run: fn(Arc<Sim>, Dice) -> Running,
+}
+
+impl Nemesis {
+    /// Makes the trouble, and ends it.
+    pub(super) fn run(&self, sim: Arc<Sim>, dice: Dice) -> Running {
+        (self.run)(sim, dice)
+    }
+}
+
+impl std::fmt::Debug for Nemesis {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.name)
+    }
+}
+
+macro_rules! nemeses {
+    ($($name:literal => $run:path),* $(,)?) => {
+        &[$(Nemesis { name: $name, run: |sim, dice| Box::pin($run(sim, dice)) }),*]
+    };
+}
+
+/// All of them.
+pub const NEMESES: &[Nemesis] = nemeses! {
+    "cut-leader" => network::cut_leader,
+    "cut-follower" => network::cut_follower,
+    "cut-line" => network::cut_line,
+    "cut-all" => network::cut_all,
+    "one-way-out" => network::one_way_out,
+    "one-way-in" => network::one_way_in,
+    "flapping-line" => network::flapping_line,
+    "loss" => network::loss,
+    "duplicates" => network::duplicates,
+    "slow-line" => network::slow_line,
+    "crash-leader" => processes::crash_leader,
+    "crash-follower" => processes::crash_follower,
+    "crash-all" => processes::crash_all,
+    "unsynced-lost" => processes::unsynced_lost,
+    "slow-disk" => processes::slow_disk,
+    "failing-disk" => processes::failing_disk,
+    "wiped-disk" => processes::wiped_disk,
+    "pause-half-window" => processes::pause_half_window,
+    "pause-two-windows" => processes::pause_two_windows,
+    "pause-ten-windows" => processes::pause_ten_windows,
+    "pause-before-dispatch" => processes::pause_before_dispatch,
+    "crash-before-dispatch" => processes::crash_before_dispatch,
+    "stolen-time" => processes::stolen_time,
+    "wall-jump" => processes::wall_jump,
+    "tunnel-down" => world::tunnel_down,
+    "router-dead" => world::router_dead,
+    "gateway-dead" => world::gateway_dead,
+    "hand-edit" => world::hand_edit,
+    "ec2-cut" => cloud::cut,
+    "ec2-throttle" => cloud::throttle,
+    "ec2-reply-lost" => cloud::reply_lost,
+    "ec2-request-lost" => cloud::request_lost,
+    "ec2-late" => cloud::late,
+    "ec2-doubled" => cloud::doubled,
+    "ec2-write-stall" => cloud::write_stall,
+    "ec2-slow" => cloud::slow,
+    "ec2-stale" => cloud::stale,
+    "ec2-stop-hangs" => cloud::stop_hangs,
+    "operator-pause" => operators::pause,
+    "operator-pin" => operators::pin,
+    "operator-switchover" => operators::switchover,
+    "operator-drain" => operators::drain,
+    "operator-restart" => operators::restart,
+    "operator-policy" => operators::policy,
+    "operator-handover" => operators::handover,
+};
+
+/// Waits for so long, at random.
+async fn between(dice: &mut Dice, low_ms: u64, high_ms: u64) {
+    tokio::time::sleep(Duration::from_millis(dice.between(low_ms, high_ms))).await;
+}
+
+/// Whoever leads, or somebody.
+fn leader(sim: &Sim, dice: &mut Dice) -> NodeId {
+    sim.leader().or_else(|| dice.pick(&NODES)).unwrap_or(NODES[0])
+}
+
+/// Somebody who does not lead.
+fn follower(sim: &Sim, dice: &mut Dice) -> NodeId {
+    let leader = sim.leader();
+    let others: Vec<NodeId> = NODES.iter().copied().filter(|node| Some(*node) != leader).collect();
+    dice.pick(&others).unwrap_or(NODES[0])
+}

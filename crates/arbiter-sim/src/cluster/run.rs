@@ -1,0 +1,184 @@
+//! One run of one seed: trouble, healing, and then all must become well.
+
+use super::dice::Dice;
+use super::held::Hold;
+use super::invariants::{self, l1, l2};
+use super::nemesis::{NEMESES, Nemesis};
+use super::policy::{GATEWAYS, NODES, reference};
+use super::sim::Sim;
+use super::tape::Violation;
+use arbiter_core::command::{Mode, Operation};
+use arbiter_core::evidence::InstanceState;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::time::Instant;
+
+/// A run that is not over after so much virtual time hangs.
+const LIMIT: Duration = Duration::from_secs(3_600);
+
+/// Time for probes and reports to say that all works again.
+const PROBES_SEE: Duration = Duration::from_secs(3);
+
+/// How a run looks.
+#[derive(Debug, Clone)]
+pub struct Shape {
+    /// How long the trouble lasts, in virtual seconds.
+    pub trouble_s: u64,
+    /// Which trouble; all, if none is named.
+    pub nemeses: Vec<&'static str>,
+}
+
+impl Default for Shape {
+    fn default() -> Self {
+        Self { trouble_s: 300, nemeses: Vec::new() }
+    }
+}
+
+/// What came of a run.
+#[derive(Debug, Clone)]
+pub struct Run {
+    /// Its seed.
+    pub seed: u64,
+    /// How long it was, in virtual milliseconds.
+    pub virtual_ms: u64,
+    /// Faults that had an effect.
+    pub landed: BTreeMap<&'static str, u64>,
+    /// Accepted intents.
+    pub decisions: usize,
+    /// Calls that left a node.
+    pub calls: usize,
+    /// Epochs.
+    pub epochs: usize,
+    /// Broken promises.
+    pub violations: Vec<Violation>,
+    /// Two runs with the same number were the same.
+    pub digest: u64,
+    /// What happened, in order.
+    pub timeline: Vec<(u64, String)>,
+}
+
+/// Runs one seed.
+///
+/// # Errors
+/// The runtime can't be built.
+pub fn run(seed: u64, shape: &Shape) -> std::io::Result<Run> {
+    arbiter_raft::runtime::seed(Some(seed));
+    let mut builder = tokio::runtime::Builder::new_current_thread();
+    builder.enable_time().start_paused(true);
+    // tokio draws too: which branch of a `select!` is looked at first, who of several waiters wakes first.
+    #[cfg(tokio_unstable)]
+    builder.rng_seed(tokio::runtime::RngSeed::from_bytes(&seed.to_le_bytes()));
+    let runtime = builder.build()?;
+    let run = runtime.block_on(async {
+        let sim = Sim::new(seed, reference());
+        if tokio::time::timeout(LIMIT, live(&sim, seed, shape)).await.is_err() {
+            sim.tape.violation("L1", format!("the run is not over after {} s", LIMIT.as_secs()));
+        }
+        invariants::judge(&sim);
+        result(&sim, seed)
+    });
+    arbiter_raft::runtime::seed(None);
+    Ok(run)
+}
+
+fn result(sim: &Sim, seed: u64) -> Run {
+    let digest = sim.tape.digest();
+    let virtual_ms = sim.tape.now_ms();
+    sim.tape.with(|record| Run {
+        seed,
+        virtual_ms,
+        landed: record.landed.clone(),
+        decisions: record.accepted.len(),
+        calls: record.calls.len(),
+        epochs: record.epochs(),
+        violations: record.violations.clone(),
+        digest,
+        timeline: std::mem::take(&mut record.lines),
+    })
+}
+
+async fn live(sim: &Arc<Sim>, seed: u64, shape: &Shape) {
+    let supervisor = sim.begin();
+    let executioner = tokio::spawn(kill_the_trapped(Arc::clone(sim), sim.hold.clone()));
+    if l1::examine(sim).await {
+        trouble(sim, seed, shape).await;
+        heal(sim).await;
+        if l1::examine(sim).await {
+            let gateway = Dice::new(seed, 6).pick(&GATEWAYS).unwrap_or(GATEWAYS[0]);
+            l2::examine(sim, gateway).await;
+            l1::examine(sim).await;
+        }
+    }
+    executioner.abort();
+    supervisor.abort();
+}
+
+async fn kill_the_trapped(sim: Arc<Sim>, hold: Hold) {
+    loop {
+        let node = hold.victim().await;
+        sim.crash(node, 0, Duration::from_millis(500));
+    }
+}
+
+async fn trouble(sim: &Arc<Sim>, seed: u64, shape: &Shape) {
+    let mut dice = Dice::new(seed, 4);
+    let named = |nemesis: &&Nemesis| shape.nemeses.is_empty() || shape.nemeses.contains(&nemesis.name);
+    let wanted: Vec<Nemesis> = NEMESES.iter().filter(named).copied().collect();
+    let until = Instant::now() + Duration::from_secs(shape.trouble_s);
+    let mut running = tokio::task::JoinSet::new();
+    let mut number = 0;
+    while Instant::now() < until {
+        tokio::time::sleep(Duration::from_millis(dice.between(300, 5_000))).await;
+        while running.try_join_next().is_some() {}
+        let Some(nemesis) = dice.pick(&wanted) else { break };
+        // A few at once: more would leave a cluster that only stands still.
+        if running.len() < 3 {
+            number += 1;
+            sim.tape.say(format!("trouble: {}", nemesis.name));
+            running.spawn(nemesis.run(Arc::clone(sim), Dice::new(seed, 1_000_000 + number)));
+        }
+    }
+    running.shutdown().await;
+}
+
+/// Everything that was broken from outside works again, and operators take back what they have set.
+async fn heal(sim: &Sim) {
+    sim.tape.say("everything heals".to_owned());
+    sim.net.heal();
+    sim.cloud.heal();
+    sim.truth.heal();
+    sim.hold.set(None);
+    for node in NODES {
+        sim.net.freeze(node, Instant::now());
+        if let Some(disk) = sim.disk(node) {
+            disk.set_sync_latency(Duration::ZERO);
+        }
+    }
+    for node in GATEWAYS {
+        let running = sim
+            .policy
+            .gateway_of_node(node)
+            .is_some_and(|gateway| sim.cloud.instance(&gateway.instance) == InstanceState::Running);
+        if running {
+            sim.host_returns(node);
+        }
+    }
+    for node in sim.net.waiting_for_admission() {
+        sim.readmit(node).await;
+    }
+    sim.resume().await;
+    sim.insist(Operation::SetMode(Mode::Act)).await;
+    // What works again must have been seen to work, or a switchover is refused.
+    tokio::time::sleep(PROBES_SEE).await;
+    for gateway in &sim.policy.gateways {
+        sim.insist(Operation::Undrain { gateway: gateway.id.clone() }).await;
+        sim.insist(Operation::CancelRestart { gateway: gateway.id.clone() }).await;
+    }
+    for route in &sim.policy.routes {
+        sim.insist(Operation::Unpin { route: route.id.clone() }).await;
+        if let Some(home) = route.paths.first().cloned() {
+            sim.insist(Operation::Switchover { route: route.id.clone(), path: home }).await;
+        }
+    }
+}
