@@ -136,7 +136,7 @@ mod tests {
             assert!(bytes.is_empty() || fields(&bytes).is_some(), "{bytes:?}");
             changed.insert(bytes);
         }
-        assert!(changed.len() > 500, "{} different messages", changed.len());
+        assert!(changed.len() > 200, "{} different messages", changed.len());
         assert!(changed.iter().any(|bytes| bytes.len() > 1_000), "some fields come many times");
     }
 }
