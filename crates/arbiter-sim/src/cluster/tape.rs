@@ -3,7 +3,7 @@
 use super::clock::millis;
 use arbiter_core::command::{Action, Cause};
 use arbiter_core::evidence::Evidence;
-use arbiter_core::ids::{Epoch, IntentId, NodeId};
+use arbiter_core::ids::{Epoch, IntentId, NodeId, PathId};
 use arbiter_core::state::{Entry, Event};
 use foldhash::fast::FixedState;
 use std::collections::BTreeMap;
@@ -35,6 +35,8 @@ pub struct Accepted {
     pub at_ms: u64,
     /// What it does.
     pub action: Action,
+    /// The path that its route was assigned to, if it had one.
+    pub from: Option<PathId>,
     /// By which rule.
     pub cause: Cause,
     /// On what it rests.
@@ -164,11 +166,16 @@ impl Tape {
     pub fn applied(&self, node: NodeId, entries: &[Arc<Entry>]) {
         for entry in entries {
             let Some(event) = comparable(&entry.event) else { continue };
-            if let Event::Intended { id, action, cause, evidence, .. } = &entry.event {
-                let (at_ms, action, cause, evidence) =
-                    (self.now_ms(), action.clone(), *cause, evidence.clone());
+            if let Event::Intended { id, action, from, cause, evidence, .. } = &entry.event {
+                let accepted = Accepted {
+                    at_ms: self.now_ms(),
+                    action: action.clone(),
+                    from: from.clone(),
+                    cause: *cause,
+                    evidence: evidence.clone(),
+                };
                 self.with(|record| {
-                    record.accepted.entry(*id).or_insert(Accepted { at_ms, action, cause, evidence });
+                    record.accepted.entry(*id).or_insert(accepted);
                 });
             }
             let index = entry.index.0;

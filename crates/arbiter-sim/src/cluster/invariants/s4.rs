@@ -12,17 +12,16 @@ use arbiter_core::verdict;
 pub fn judge(record: &Record, policy: &Policy) -> Vec<Violation> {
     let mut found = Vec::new();
     for (id, accepted) in &record.accepted {
-        let Action::SetRoute { route, before, path, .. } = &accepted.action else { continue };
+        let Action::SetRoute { route, path, .. } = &accepted.action else { continue };
         let (Some(evidence), Some(route)) = (&accepted.evidence, policy.route(route)) else { continue };
         let says_of =
             |path: &PathId| policy.path(path).map(|path| verdict::path(policy, evidence, path).verdict);
-        let left = before.as_ref().and_then(|target| policy.path_by_target(route, target));
+        // Where it was assigned, which is not where it pointed if somebody had moved it by hand.
         if accepted.cause == Cause::Failover
-            && let Some(left) = left
-            && says_of(&left.id) != Some(Verdict::Down)
+            && let Some(left) = &accepted.from
+            && says_of(left) != Some(Verdict::Down)
         {
-            let says =
-                format!("{id} takes {} off {}, which its evidence doesn't call Down", route.id, left.id);
+            let says = format!("{id} takes {} off {left}, which its evidence doesn't call Down", route.id);
             found.push(Violation { invariant: "S4", says });
         }
         let others = || route.paths.iter().filter(|other| *other != path);

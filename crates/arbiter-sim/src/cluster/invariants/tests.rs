@@ -29,6 +29,7 @@ fn record(calls: Vec<Called>) -> Record {
         let accepted = Accepted {
             at_ms: call.sent_ms,
             action: call.action.clone(),
+            from: None,
             cause: Cause::Failover,
             evidence: None,
         };
