@@ -4,7 +4,7 @@
 //! be up. A route whose own path is `Down` would gain nothing there: `Down` or `Up` is a second away. When both gateways
 //! boot at once (a power cut, an operator's mistake), each route would go over to the other's tunnel and come back.
 
-use super::{Freshness, freshness};
+use super::{Freshness, freshness, required_states};
 use crate::evidence::{Evidence, Verdict};
 use crate::policy::{Gateway, Path, Policy, ProbeRole, Subject};
 use crate::time::HumanMs;
@@ -29,25 +29,13 @@ pub fn undecided(policy: &Policy, evidence: &Evidence, path: &Path) -> Option<St
         }
         Freshness::Stale { .. } => young_words(policy, evidence, owner, limit_ms),
         Freshness::Fresh => {
-            let facts = evidence.nodes.get(&owner.node);
-            let subject = Subject::Path(path.id.clone());
-            let own = policy
-                .probes_of(&subject)
-                .filter(|probe| probe.role == ProbeRole::Required && probe.observers.contains(&owner.node));
-            let youngest = own
-                .map(|probe| {
-                    let fact = facts.and_then(|facts| facts.probes.get(&probe.id));
-                    (fact.map_or((Verdict::Unknown, 0), |fact| (fact.state, fact.for_ms)), probe)
-                })
-                .filter(|((state, _), _)| *state == Verdict::Unknown)
-                .min_by_key(|((_, for_ms), _)| *for_ms);
-            let Some(((_, for_ms), probe)) = youngest else {
+            let own = required_states(policy, evidence, path, owner.node).into_iter();
+            let youngest =
+                own.filter(|(_, state, _)| *state == Verdict::Unknown).min_by_key(|(_, _, ms)| *ms);
+            let Some((probe, _, for_ms)) = youngest else {
                 return Some(format!("{name} has no required probe of it"));
             };
-            if for_ms >= limit_ms {
-                return None;
-            }
-            Some(format!("{name} asks by probe {} only for {}", probe.id, HumanMs(for_ms)))
+            (for_ms < limit_ms).then(|| format!("{name} asks by probe {probe} only for {}", HumanMs(for_ms)))
         }
     }
 }
