@@ -6,6 +6,7 @@ use std::fs::{File, OpenOptions};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 /// sled's page cache, in bytes. The whole daemon shall stay below 20 MiB at rest; the unpurged log, the vote
 /// and one snapshot need far less than this.
@@ -58,6 +59,11 @@ pub enum OpenStoreError {
     },
 }
 
+/// Between two tries to open a file that is still held.
+const LOOK_EVERY: Duration = Duration::from_millis(10);
+/// So many at most: sled's threads end within milliseconds, on a busy machine within some tens.
+const LOOKS: u32 = 500;
+
 impl SledStore {
     /// Opens the folder, or makes it if there is none.
     ///
@@ -79,9 +85,7 @@ impl SledStore {
             .mode(sled::Mode::LowSpace)
             // Barriers are ours; a background flush would hide its errors in the log.
             .flush_every_ms(None);
-        // sled asserts on some kinds of damage instead of reporting them.
-        let opened = catch_unwind(AssertUnwindSafe(|| config.open()));
-        let db = match opened {
+        let db = match open_released(&config) {
             Ok(Ok(db)) => db,
             Ok(Err(sled::Error::Io(source))) => return Err(OpenStoreError::Io { path: inner, source }),
             Ok(Err(error)) => return Err(damaged(path, reason(&error))),
@@ -100,6 +104,31 @@ impl SledStore {
     pub fn path(&self) -> &Path {
         &self.path
     }
+}
+
+/// Opens sled. Its threads may hold its file a moment longer than whoever closed it last in this process; since the folder is
+/// ours by now, that is worth a wait.
+fn open_released(config: &sled::Config) -> std::thread::Result<sled::Result<sled::Db>> {
+    // sled asserts on some kinds of damage instead of reporting them.
+    let open = || catch_unwind(AssertUnwindSafe(|| config.open()));
+    let is_held = |opened: &std::thread::Result<sled::Result<sled::Db>>| matches!(opened, Ok(Err(sled::Error::Io(held))) if held.to_string().starts_with("could not acquire lock"));
+    let mut opened = open();
+    for _ in 0..LOOKS {
+        if !is_held(&opened) {
+            break;
+        }
+        wait_a_moment();
+        opened = open();
+    }
+    opened
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a store is opened once, before there is anything that could be blocked"
+)]
+fn wait_a_moment() {
+    std::thread::sleep(LOOK_EVERY);
 }
 
 /// Why sled can't go on, in words.
@@ -256,6 +285,20 @@ mod tests {
         let _held = SledStore::open(folder.path()).unwrap();
         let error = SledStore::open(folder.path()).err().unwrap();
         assert!(matches!(error, OpenStoreError::Locked { .. }), "{error}");
+    }
+
+    #[test]
+    fn a_file_that_is_about_to_be_released_is_waited_for() {
+        let folder = tempfile::tempdir().unwrap();
+        drop(SledStore::open(folder.path()).unwrap());
+        let held = File::open(folder.path().join("store/db")).unwrap();
+        rustix::fs::flock(&held, rustix::fs::FlockOperation::LockExclusive).unwrap();
+        let releases = std::thread::spawn(move || {
+            (0..10).for_each(|_| wait_a_moment());
+            drop(held);
+        });
+        SledStore::open(folder.path()).unwrap();
+        releases.join().unwrap();
     }
 
     #[test]
