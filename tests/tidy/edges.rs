@@ -66,6 +66,8 @@ const TABLE: &[Allowed] = &[
             "arbiterd",
         ],
     ),
+    // It reads what the lab has written down, and knows nothing else.
+    allowed("arbiter-partition", &["arbiter-lab"]),
     // What the documents say is held against what the reader of the configuration says.
     Allowed { name: "arbiter-tidy", uses: &[], tests_use: &["arbiter-core", "arbiter-config"] },
 ];

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::net::SocketAddr;
 
-/// One of the three nodes.
+/// One of the three nodes, or of the five that some partition tests have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Node {
     /// On gateway strongswan-1.
@@ -14,10 +14,17 @@ pub(crate) enum Node {
     Two,
     /// Carries no traffic.
     Witness,
+    /// The same, where there are five nodes.
+    Witness2,
+    /// The same, where there are five nodes.
+    Witness3,
 }
 
 impl Node {
+    /// Those of the reference case.
     pub const ALL: [Self; 3] = [Self::One, Self::Two, Self::Witness];
+    /// With two more witnesses.
+    pub const FIVE: [Self; 5] = [Self::One, Self::Two, Self::Witness, Self::Witness2, Self::Witness3];
     pub const GATEWAYS: [Self; 2] = [Self::One, Self::Two];
 
     /// Its name in the configuration; a gateway bears the name of its node.
@@ -26,6 +33,8 @@ impl Node {
             Self::One => "strongswan-1",
             Self::Two => "strongswan-2",
             Self::Witness => "witness",
+            Self::Witness2 => "witness-2",
+            Self::Witness3 => "witness-3",
         }
     }
 
@@ -34,13 +43,15 @@ impl Node {
             Self::One => 1,
             Self::Two => 2,
             Self::Witness => 3,
+            Self::Witness2 => 4,
+            Self::Witness3 => 5,
         }
     }
 
     pub const fn zone(self) -> &'static str {
         match self {
-            Self::One => "cn-north-1a",
-            Self::Two => "cn-north-1b",
+            Self::One | Self::Witness2 => "cn-north-1a",
+            Self::Two | Self::Witness3 => "cn-north-1b",
             Self::Witness => "cn-north-1c",
         }
     }
@@ -51,9 +62,12 @@ impl Node {
             Self::One => "AKIDSTRONGSWAN1",
             Self::Two => "AKIDSTRONGSWAN2",
             Self::Witness => "AKIDWITNESS",
+            Self::Witness2 => "AKIDWITNESS2",
+            Self::Witness3 => "AKIDWITNESS3",
         }
     }
 
+    /// The others of the reference case.
     pub fn others(self) -> impl Iterator<Item = Self> {
         Self::ALL.into_iter().filter(move |node| *node != self)
     }
@@ -63,7 +77,7 @@ impl Node {
         match self {
             Self::One => Some(GATEWAY_1),
             Self::Two => Some(GATEWAY_2),
-            Self::Witness => None,
+            Self::Witness | Self::Witness2 | Self::Witness3 => None,
         }
     }
 }

@@ -11,6 +11,8 @@ use std::collections::BTreeMap;
 /// One moment.
 #[derive(Debug)]
 pub(crate) struct Scene {
+    /// The nodes that there are.
+    pub nodes: &'static [Node],
     pub world: World,
     pub views: BTreeMap<Node, View>,
     /// The mutating calls since the mark.
@@ -22,6 +24,15 @@ pub(crate) struct Scene {
 pub(crate) enum Not {
     Yet(String),
     Ever(String),
+}
+
+impl Not {
+    /// What is missing, or wrong.
+    pub fn words(self) -> String {
+        match self {
+            Self::Yet(words) | Self::Ever(words) => words,
+        }
+    }
 }
 
 impl From<String> for Not {
@@ -42,7 +53,7 @@ impl Stage {
         let slice = self.endpoint.calls().mutations_since(mark);
         anyhow::ensure!(slice.complete, "the call log has lost calls: nothing can be said");
         let world = self.endpoint.world().snapshot();
-        Ok(Scene { world, views: self.watch.views(), mutations: slice.calls })
+        Ok(Scene { nodes: &Node::ALL, world, views: self.watch.views(), mutations: slice.calls })
     }
 }
 
@@ -73,12 +84,12 @@ impl Scene {
         Ok((leader, self.status(leader)?))
     }
 
-    /// Fails unless all is well: three nodes under one leader, every probe up, every route at home, in the world and
+    /// Fails unless all is well: all nodes under one leader, every probe up, every route at home, in the world and
     /// in the leader's books, nothing in doubt.
     pub fn is_calm(&self) -> Result<Node, Not> {
         let (leader, status) = self.leaders_view()?;
-        for node in Node::ALL {
-            let follows = &self.status(node)?.leader;
+        for node in self.nodes {
+            let follows = &self.status(*node)?.leader;
             wanted(follows == leader.name(), || format!("{node} follows `{follows}`, not {leader}"))?;
         }
         for member in &status.members {

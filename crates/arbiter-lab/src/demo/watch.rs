@@ -61,6 +61,11 @@ impl<N: Copy + Ord + Display> Watch<N> {
             .collect()
     }
 
+    /// A connection to a node, for whoever wants to ask something else.
+    pub fn client(&self, node: N) -> Option<AdminClient<Channel>> {
+        self.clients.get(&node).cloned()
+    }
+
     /// Asks `leader` to give the leadership to `to`, as an operator does. Whether it came to pass must be seen.
     pub async fn hand_over(&self, leader: N, to: N) -> Result<(), String> {
         let Some(client) = self.clients.get(&leader) else { return Err(format!("{leader} is unknown")) };

@@ -4,12 +4,14 @@ use super::cluster::Pace;
 use super::control::{self, Answer, Request};
 use super::faults::{FaultName, FaultOrder, Zone};
 use super::lab::Settings;
+use super::partition_cli::{self, PartitionArgs};
 use super::race_cli::{self, RaceArgs};
 use super::sandbox::{self, LOG, Rights};
 use super::scenarios::{Case, Watch};
 use super::serve::{self, Run};
 use super::site::SiteSide;
 use super::topology::Host;
+use crate::demo::cluster::Node;
 use crate::programs;
 use anyhow::Context;
 use clap::{Args, Subcommand};
@@ -89,6 +91,17 @@ enum NetCommand {
         folder: PathBuf,
         #[command(flatten)]
         race: RaceArgs,
+    },
+    /// Harm the cluster in every way that has a name, while operators work, in a lab of its own, and write down what happened.
+    /// `scripts/partition-test` runs and judges it.
+    Partition(PartitionArgs),
+    /// A partition test's own process, inside its namespaces.
+    #[command(hide = true)]
+    InsidePartition {
+        #[arg(long)]
+        folder: PathBuf,
+        #[command(flatten)]
+        partition: PartitionArgs,
     },
     /// The lab's own process, inside its namespaces.
     #[command(hide = true)]
@@ -202,6 +215,7 @@ impl BuildArgs {
         Ok(Settings {
             folder: folder.to_owned(),
             arbiterd,
+            nodes: &Node::ALL,
             peer: None,
             pace: self.pace,
             site,
@@ -228,6 +242,8 @@ pub async fn run(args: NetArgs) -> anyhow::Result<ExitCode> {
         NetCommand::Run { scenario, how, build } => play(&scenario, &how, &build),
         NetCommand::Race(race) => race_cli::start(&race),
         NetCommand::InsideRace { folder, race } => race_cli::inside(folder, &race).await,
+        NetCommand::Partition(partition) => partition_cli::start(&partition),
+        NetCommand::InsidePartition { folder, partition } => partition_cli::inside(folder, &partition).await,
         NetCommand::Inside { folder, scenario: None, build, .. } => {
             serve::stay(build.settings(&folder, &[])?).await.map(|()| ExitCode::SUCCESS)
         }

@@ -81,27 +81,29 @@ pub(super) const fn host_of(node: Node) -> Host {
         Node::One => Host::Strongswan1,
         Node::Two => Host::Strongswan2,
         Node::Witness => Host::Witness,
+        Node::Witness2 => Host::Witness2,
+        Node::Witness3 => Host::Witness3,
     }
 }
 
 /// The node of a host, if one runs there.
 pub(super) fn node_of(host: Host) -> Option<Node> {
-    Node::ALL.into_iter().find(|node| host_of(*node) == host)
+    Node::FIVE.into_iter().find(|node| host_of(*node) == host)
 }
 
-/// Where the nodes are reached.
-pub(super) fn addresses() -> BTreeMap<Node, SocketAddr> {
+/// Where these nodes are reached.
+pub(super) fn addresses(nodes: &[Node]) -> BTreeMap<Node, SocketAddr> {
     let at = |node| format!("{}:{PORT}", host_of(node).address()).parse().ok();
-    Node::ALL.into_iter().filter_map(|node| Some((node, at(node)?))).collect()
+    nodes.iter().filter_map(|node| Some((*node, at(*node)?))).collect()
 }
 
-/// The configuration, one for all nodes. Data are below `hosts`, beside the file.
-pub(super) fn cluster_toml(pace: Pace) -> String {
+/// The configuration, one for all these nodes. Data are below `hosts`, beside the file.
+pub(super) fn cluster_toml(pace: Pace, nodes: &[Node]) -> String {
     let mut text =
         format!("version = 1\ncluster.name = \"lab\"\n\n{}{TIMES}{}", pace.of_raft(), pace.of_reports());
     text += REMEDIATION;
-    for node in Node::ALL {
-        let host = host_of(node);
+    for node in nodes {
+        let host = host_of(*node);
         text += &format!(
             "\n[[node]]\nid = {}\nname = \"{node}\"\nzone = \"{}\"\naddress = \"{}:{PORT}\"\ndata_dir = \"hosts/{host}/data\"\n",
             node.number(),
@@ -154,9 +156,11 @@ mod tests {
 
     #[test]
     fn every_node_accepts_the_file_without_a_warning() {
-        for pace in [Pace::Default, Pace::Patient, Pace::Fast] {
-            let text = cluster_toml(pace);
-            for node in Node::ALL {
+        let clusters = [&Node::ALL[..], &Node::FIVE[..]].into_iter().flat_map(|nodes| {
+            [Pace::Default, Pace::Patient, Pace::Fast].map(|pace| (nodes, cluster_toml(pace, nodes)))
+        });
+        for (nodes, text) in clusters {
+            for node in nodes {
                 let loaded = arbiter_config::parse(Path::new("/x/cluster.toml"), &text, node.name());
                 let loaded = loaded.unwrap_or_else(|refused| panic!("{refused}\n{text}"));
                 assert!(loaded.warnings.is_empty(), "{:?}", loaded.warnings);

@@ -198,7 +198,7 @@ impl Lab {
                 world.set_impaired(gateway.instance, Some(false), Some(false))
             })
         })?;
-        for host in Host::ALL {
+        for host in self.settings.hosts() {
             if self.is_powered(host) {
                 self.boot(inner, host).await?;
                 self.start_services(inner, host).await?;
@@ -208,20 +208,23 @@ impl Lab {
     }
 
     /// Whether EC2 has the host running; hosts that are no instances always are.
-    fn is_powered(&self, host: Host) -> bool {
+    pub fn is_powered(&self, host: Host) -> bool {
         let instance = GATEWAYS.into_iter().find(|it| host_of(it.node) == host).map(|it| it.instance);
         let Some(instance) = instance else { return true };
         let state = self.endpoint.world().look(|world| world.instances.get(instance).map(|it| it.state));
         state == Some(InstanceState::Running)
     }
 
-    async fn crash_gateway(&self, inner: &mut Inner, gateway: Host) -> anyhow::Result<()> {
+    pub async fn crash_gateway(&self, inner: &mut Inner, gateway: Host) -> anyhow::Result<()> {
         self.switch_off(inner, gateway, false).await?;
         // EC2 sees a dead host as an instance that runs and fails its status checks.
         self.edit(|world| world.set_impaired(instance_of(gateway), Some(true), None))
     }
 
-    fn edit(&self, edit: impl FnOnce(&mut World) -> Result<(), crate::world::Refusal>) -> anyhow::Result<()> {
+    pub fn edit(
+        &self,
+        edit: impl FnOnce(&mut World) -> Result<(), crate::world::Refusal>,
+    ) -> anyhow::Result<()> {
         self.endpoint.world().edit(|world, _| edit(world)).map_err(|refusal| anyhow::anyhow!("{refusal:?}"))
     }
 }
@@ -298,7 +301,7 @@ impl Rules {
     }
 }
 
-fn instance_of(gateway: Host) -> &'static str {
+pub(super) fn instance_of(gateway: Host) -> &'static str {
     let node = node_of(gateway);
     GATEWAYS.into_iter().find(|it| Some(it.node) == node).map_or("", |it| it.instance)
 }

@@ -13,7 +13,7 @@ use super::topology::{ENDPOINT_ADDRESS, ENDPOINT_PORT, Host};
 use super::turns::Turns;
 use super::vpc::{self, VpcRouter};
 use super::wires::{self, Machines};
-use crate::demo::cluster::GATEWAYS;
+use crate::demo::cluster::{GATEWAYS, Node};
 use crate::demo::scene::Scene;
 use crate::demo::watch::Watch;
 use crate::endpoint::{Endpoint, EndpointHandle, EndpointSettings};
@@ -38,6 +38,8 @@ pub(super) struct Settings {
     pub folder: PathBuf,
     /// Where `arbiterd` is; none for a lab without a cluster.
     pub arbiterd: Option<PathBuf>,
+    /// The nodes of that cluster.
+    pub nodes: &'static [Node],
     /// Who runs on the gateways where there is no cluster.
     pub peer: Option<Peer>,
     /// How fast the cluster is to judge.
@@ -46,6 +48,15 @@ pub(super) struct Settings {
     pub site: SiteSide,
     /// How often the routers' reachability tracking looks.
     pub sla_every: Duration,
+}
+
+impl Settings {
+    /// The hosts that are to be.
+    pub fn hosts(&self) -> impl Iterator<Item = Host> {
+        let more = Host::OF_FIVE.into_iter();
+        let is_node = |host: &Host| cluster::node_of(*host).is_some_and(|node| self.nodes.contains(&node));
+        Host::ALL.into_iter().chain(more.filter(is_node))
+    }
 }
 
 /// A lab that runs.
@@ -90,7 +101,7 @@ impl Lab {
         wires::settle_lab().await?;
         let endpoint = start_endpoint(&settings.folder).await?;
         let config = settings.folder.join("cluster.toml");
-        std::fs::write(&config, cluster::cluster_toml(settings.pace))
+        std::fs::write(&config, cluster::cluster_toml(settings.pace, settings.nodes))
             .with_context(|| format!("{} can't be written", config.display()))?;
         let site = settings.folder.join("site.toml");
         std::fs::write(&site, site_cluster::site_toml(settings.pace))
@@ -103,7 +114,7 @@ impl Lab {
         let (esp, secret) = (Esp::of(&vpc).await, secret()?);
         pids.set(Host::Vpc, Some(vpc.pid()));
         machines.insert(Host::Vpc, vpc);
-        for host in Host::ALL.into_iter().filter(|host| *host != Host::Vpc) {
+        for host in settings.hosts().filter(|host| *host != Host::Vpc) {
             charon::configure(host, &folder_of(host), esp, &secret)?;
             let machine = Machine::switch_on(host, &folder_of(host)).await?;
             pids.set(host, Some(machine.pid()));
@@ -123,7 +134,7 @@ impl Lab {
             ways.borrow().iter().filter_map(|(net, letter)| site::line(net, letter)).collect();
         inner.machine(Host::Core)?.ip(&lines).await?;
         let meter = Meter::start(&pids)?;
-        let watch = Watch::start(&cluster::addresses())?;
+        let watch = Watch::start(&cluster::addresses(settings.nodes))?;
         let site_watch = has_cluster.then(|| Watch::start(&site_cluster::addresses())).transpose()?;
         let turns = Turns::default();
         turns.routes(&world, meter.now_us());
@@ -142,7 +153,7 @@ impl Lab {
             inner: Mutex::new(inner),
         };
         let mut inner = lab.inner.lock().await;
-        for host in Host::ALL {
+        for host in lab.settings.hosts() {
             lab.start_services(&mut inner, host).await?;
         }
         drop(inner);
@@ -271,6 +282,7 @@ impl Lab {
         let slice = self.endpoint.calls().mutations_since(mark);
         anyhow::ensure!(slice.complete, "the call log has lost calls: nothing can be said");
         Ok(Scene {
+            nodes: self.settings.nodes,
             world: self.endpoint.world().snapshot(),
             views: self.watch.views(),
             mutations: slice.calls,

@@ -212,6 +212,11 @@ impl Machine {
         child.kill().await.with_context(|| format!("{} on {} can't be killed", service.name(), self.host))
     }
 
+    /// The process of a service, if it runs.
+    pub fn pid_of(&self, service: Service) -> Option<u32> {
+        self.services.get(&service)?.id()
+    }
+
     /// Whether it runs a service, as far as is known.
     pub fn runs(&self, service: Service) -> bool {
         self.services.contains_key(&service)

@@ -3,7 +3,8 @@
 //! Each host of the reference case is a network namespace ([`topology`]); gateways and on-premises routers run charon
 //! ([`charon`]); the VPC's router does what the EC2 endpoint's route tables say ([`vpc`]); instances that are stopped and
 //! started take their hosts along ([`lab`]). Faults have names ([`faults`]), a packet stream measures what they cost
-//! ([`meter`]), and scenarios say whether the program does what it promises ([`scenarios`]).
+//! ([`meter`]), and scenarios say whether the program does what it promises ([`scenarios`]). Partition tests
+//! ([`partition`]) do it all the harm they can, while operators work, and write down what happened.
 //!
 //! ```text
 //!  up, run ──► sandbox (namespaces of its own) ──► serve ──► lab ──► machines ── wires ── charon, nat, vpc, site
@@ -21,6 +22,8 @@ mod lab;
 mod machine;
 mod meter;
 mod nat;
+mod partition;
+mod partition_cli;
 mod peers;
 mod race;
 mod race_cli;

@@ -7,6 +7,7 @@ use super::race::{RaceFault, RaceOrder};
 use super::sandbox::{self, Rights};
 use super::serve;
 use super::site::SiteSide;
+use crate::demo::cluster::Node;
 use crate::programs;
 use anyhow::Context;
 use clap::{Args, ValueEnum};
@@ -65,6 +66,7 @@ impl RaceArgs {
         Ok(Settings {
             folder: folder.to_owned(),
             arbiterd,
+            nodes: &Node::ALL,
             peer: Some(self.peer),
             pace: self.peer.pace().unwrap_or(Pace::Default),
             site: SiteSide::IpSla,

@@ -2,6 +2,7 @@
 
 use super::control;
 use super::lab::{Lab, Settings};
+use super::partition::{self, Order};
 use super::race::{self, RaceOrder};
 use super::sandbox;
 use super::scenarios::{self, Case, Watch};
@@ -10,6 +11,7 @@ use anyhow::Context;
 use serde::Serialize;
 use std::convert::Infallible;
 use std::io::Write;
+use std::path::Path;
 use std::process::ExitCode;
 
 /// Builds a lab and answers until it is told to end.
@@ -23,16 +25,33 @@ pub(super) async fn stay(settings: Settings) -> anyhow::Result<()> {
 pub(super) async fn race(settings: Settings, order: RaceOrder) -> anyhow::Result<ExitCode> {
     let folder = settings.folder.clone();
     let result = live(settings, async |lab: &Lab| race::perform(lab, order, &say, &print_json).await).await;
-    if result.is_ok() || !order.faults {
-        std::fs::remove_dir_all(&folder).with_context(|| format!("{} can't be removed", folder.display()))?;
-    } else {
-        let kept = sandbox::keep(&folder)?;
-        say(&format!("The logs of all hosts, and of all calls to EC2, are in {}", kept.display()));
-    }
+    clear_away(&folder, result.is_ok() || !order.faults)?;
     Ok(match result? {
         Some(()) => ExitCode::SUCCESS,
         None => ExitCode::from(INTERRUPTED),
     })
+}
+
+/// Builds a lab, lets trouble come over it, and clears its folder away; it is kept, if that could not be done.
+pub(super) async fn partition(settings: Settings, order: &Order) -> anyhow::Result<ExitCode> {
+    let folder = settings.folder.clone();
+    let result = live(settings, async |lab: &Lab| partition::perform(lab, order, &say).await).await;
+    clear_away(&folder, result.is_ok())?;
+    Ok(match result? {
+        Some(()) => ExitCode::SUCCESS,
+        None => ExitCode::from(INTERRUPTED),
+    })
+}
+
+/// Clears a lab's folder away, or says where it is kept.
+fn clear_away(folder: &Path, well: bool) -> anyhow::Result<()> {
+    if well {
+        return std::fs::remove_dir_all(folder)
+            .with_context(|| format!("{} can't be removed", folder.display()));
+    }
+    let kept = sandbox::keep(folder)?;
+    say(&format!("The logs of all hosts, and of all calls to EC2, are in {}", kept.display()));
+    Ok(())
 }
 
 /// Builds a lab and lets it live while something is done in it. Gives nothing if it was interrupted: the kernel clears
@@ -71,12 +90,7 @@ pub(super) async fn play(settings: Settings, run: &Run) -> anyhow::Result<ExitCo
     let result = live(settings, perform).await;
     let well = matches!(&result, Ok(Some(outcome)) if outcome.ok || !run.faults);
     // Nobody asked for what an interrupted play has left, or one that was meant to fail.
-    if well || matches!(result, Ok(None)) {
-        std::fs::remove_dir_all(&folder).with_context(|| format!("{} can't be removed", folder.display()))?;
-    } else {
-        let kept = sandbox::keep(&folder)?;
-        say(&format!("The logs of all hosts, and of all calls to EC2, are in {}", kept.display()));
-    }
+    clear_away(&folder, well || matches!(result, Ok(None)))?;
     match result? {
         Some(outcome) => {
             if run.json {

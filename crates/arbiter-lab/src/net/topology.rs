@@ -39,6 +39,10 @@ pub(super) enum Host {
     Strongswan2,
     /// The witness.
     Witness,
+    /// Another, where there are five nodes.
+    Witness2,
+    /// Another, where there are five nodes.
+    Witness3,
     /// What is between the VPC and the data centre; it also does the data centre's address translation.
     Internet,
     /// The on-premises router of tunnel 1.
@@ -52,7 +56,7 @@ pub(super) enum Host {
 }
 
 impl Host {
-    /// All, routers first.
+    /// All of the reference case, routers first.
     pub const ALL: [Self; 11] = [
         Self::Vpc,
         Self::Internet,
@@ -67,6 +71,9 @@ impl Host {
         Self::Witness,
     ];
 
+    /// Those that are there besides, where there are five nodes.
+    pub const OF_FIVE: [Self; 2] = [Self::Witness2, Self::Witness3];
+
     /// Its name on the command line; also the host name that its processes see.
     pub const fn name(self) -> &'static str {
         match self {
@@ -76,6 +83,8 @@ impl Host {
             Self::Strongswan1 => "strongswan-1",
             Self::Strongswan2 => "strongswan-2",
             Self::Witness => "witness",
+            Self::Witness2 => "witness-2",
+            Self::Witness3 => "witness-3",
             Self::Internet => "internet",
             Self::Router1 => "router-1",
             Self::Router2 => "router-2",
@@ -86,12 +95,21 @@ impl Host {
 
     /// The host of that name.
     pub fn named(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|host| host.name() == name)
+        Self::ALL.into_iter().chain(Self::OF_FIVE).find(|host| host.name() == name)
     }
 
     /// Whether it passes on what is not for itself.
     pub const fn forwards(self) -> bool {
-        !matches!(self, Self::Private1 | Self::Private2 | Self::Witness | Self::OnPremises)
+        matches!(
+            self,
+            Self::Vpc
+                | Self::Internet
+                | Self::Core
+                | Self::Router1
+                | Self::Router2
+                | Self::Strongswan1
+                | Self::Strongswan2
+        )
     }
 
     /// Routes other than those to its own cables, as `ip route add` takes them.
@@ -116,6 +134,8 @@ impl Host {
             Self::Strongswan1 => &["default via 172.16.1.1"],
             Self::Strongswan2 => &["default via 172.16.2.1"],
             Self::Witness => &["default via 172.16.5.1"],
+            Self::Witness2 => &["default via 172.16.6.1"],
+            Self::Witness3 => &["default via 172.16.7.1"],
             Self::Router1 => &[
                 "default via 192.168.1.1 src 10.10.1.100",
                 "10.10.0.0/16 via 10.10.1.1",
@@ -147,6 +167,8 @@ impl Host {
             Self::Strongswan1 => Some("192.0.2.1"),
             Self::Strongswan2 => Some("192.0.2.2"),
             Self::Witness => Some("192.0.2.3"),
+            Self::Witness2 => Some("192.0.2.4"),
+            Self::Witness3 => Some("192.0.2.5"),
             Self::Router1 => Some("192.0.2.11"),
             Self::Router2 => Some("192.0.2.12"),
             Self::Core => Some("192.0.2.13"),
@@ -209,12 +231,14 @@ const fn end(host: Host, interface: &'static str, address: &'static str) -> End 
 }
 
 /// All cables. A router's interface bears the name of the host at the other end.
-pub(super) const CABLES: [Cable; 11] = [
+pub(super) const CABLES: [Cable; 13] = [
     Cable(end(Host::Private1, "eth0", "172.16.3.10/24"), end(Host::Vpc, "private-1", "172.16.3.1/24")),
     Cable(end(Host::Private2, "eth0", "172.16.4.10/24"), end(Host::Vpc, "private-2", "172.16.4.1/24")),
     Cable(end(Host::Strongswan1, "eth0", "172.16.1.157/24"), end(Host::Vpc, "strongswan-1", "172.16.1.1/24")),
     Cable(end(Host::Strongswan2, "eth0", "172.16.2.126/24"), end(Host::Vpc, "strongswan-2", "172.16.2.1/24")),
     Cable(end(Host::Witness, "eth0", "172.16.5.10/24"), end(Host::Vpc, "witness", "172.16.5.1/24")),
+    Cable(end(Host::Witness2, "eth0", "172.16.6.10/24"), end(Host::Vpc, "witness-2", "172.16.6.1/24")),
+    Cable(end(Host::Witness3, "eth0", "172.16.7.10/24"), end(Host::Vpc, "witness-3", "172.16.7.1/24")),
     Cable(end(Host::Vpc, "internet", "198.51.100.1/30"), end(Host::Internet, "vpc", "198.51.100.2/30")),
     Cable(end(Host::Internet, "router-1", "192.168.1.1/30"), end(Host::Router1, "wan", "192.168.1.2/30")),
     Cable(end(Host::Internet, "router-2", "192.168.2.1/30"), end(Host::Router2, "wan", "192.168.2.2/30")),
@@ -291,9 +315,10 @@ mod tests {
 
     #[test]
     fn every_host_has_a_name_of_its_own_and_a_cable() {
-        let names: BTreeSet<_> = Host::ALL.map(Host::name).into();
-        assert_eq!(names.len(), Host::ALL.len());
-        for host in Host::ALL {
+        let all = || Host::ALL.into_iter().chain(Host::OF_FIVE);
+        let names: BTreeSet<_> = all().map(Host::name).collect();
+        assert_eq!(names.len(), all().count());
+        for host in all() {
             assert_eq!(Host::named(host.name()), Some(host));
             assert!(CABLES.iter().any(|cable| cable.end_of(host).is_some()), "{host}");
             assert!(!host.address().is_empty(), "{host}");

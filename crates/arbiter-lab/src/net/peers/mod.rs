@@ -51,6 +51,11 @@ pub(super) enum Peer {
 }
 
 impl Peer {
+    /// Its name on the command line.
+    pub fn name(self) -> String {
+        self.to_possible_value().map_or_else(String::new, |value| value.get_name().to_owned())
+    }
+
     /// The pace of our nodes; none where somebody else is in their place.
     pub const fn pace(self) -> Option<Pace> {
         match self {

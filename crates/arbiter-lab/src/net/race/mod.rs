@@ -11,6 +11,7 @@ pub(super) use fault::RaceFault;
 
 use super::lab::Lab;
 use super::peers::Peer;
+use crate::demo::scene::{Not, Scene};
 use run::Race;
 use serde::Serialize;
 
@@ -62,4 +63,18 @@ pub(super) async fn perform(
         result(&Race { lab, order, say }.run().await?)?;
     }
     Ok(())
+}
+
+/// Everything is mended, every route is at home, whoever guards them has started and settled.
+pub(super) async fn put_in_order(
+    lab: &Lab,
+    order: RaceOrder,
+    say: &(dyn Fn(&str) + Sync),
+) -> anyhow::Result<()> {
+    Race { lab, order, say }.put_in_order().await
+}
+
+/// Fails unless every route is at home.
+pub(super) fn is_home(scene: &Scene) -> Result<(), Not> {
+    order::wanted_home(scene)
 }

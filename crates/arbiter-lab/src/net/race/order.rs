@@ -141,7 +141,7 @@ impl Race<'_> {
     }
 }
 
-fn wanted_home(scene: &Scene) -> Result<(), Not> {
+pub(super) fn wanted_home(scene: &Scene) -> Result<(), Not> {
     match away(scene) {
         0 => Ok(()),
         away => Err(format!("{away} routes are not at home").into()),

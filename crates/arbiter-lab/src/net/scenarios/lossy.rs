@@ -80,7 +80,7 @@ async fn dropped(play: &Play<'_>) -> anyhow::Result<u64> {
 }
 
 /// The sum of all counters in nftables' words: `… counter packets 12 bytes 3456 drop`.
-fn counted(rules: &str) -> u64 {
+pub(in crate::net) fn counted(rules: &str) -> u64 {
     let counters = rules.split("counter packets ").skip(1);
     counters.filter_map(|rest| rest.split_whitespace().next()?.parse::<u64>().ok()).sum()
 }

@@ -11,7 +11,7 @@ mod play;
 mod withdraw;
 
 pub(super) use case::Case;
-pub(super) use lossy::Watch;
+pub(super) use lossy::{Watch, counted};
 pub(super) use outcome::RunOutcome;
 
 use super::charon::Esp;

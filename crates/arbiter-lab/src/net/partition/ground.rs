@@ -1,0 +1,67 @@
+//! What is really so, and the pen that writes everything down.
+
+use crate::history::{Line, Truth, Writer};
+use crate::net::lab::Lab;
+use anyhow::Context;
+use std::path::Path;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+/// The truth and the history. Its clock is the EC2 endpoint's.
+pub(super) struct Ground<'a> {
+    pub lab: &'a Lab,
+    writer: Writer,
+    known: Mutex<Known>,
+}
+
+#[derive(Default)]
+struct Known {
+    truth: Truth,
+    requests: u64,
+}
+
+impl<'a> Ground<'a> {
+    /// All is well; the history is new.
+    pub fn new(lab: &'a Lab, history: &Path) -> anyhow::Result<Self> {
+        let writer =
+            Writer::create(history).with_context(|| format!("{} can't be made", history.display()))?;
+        Ok(Self { lab, writer, known: Mutex::default() })
+    }
+
+    fn known(&self) -> MutexGuard<'_, Known> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub fn now_ms(&self) -> u64 {
+        self.lab.endpoint.now_ms()
+    }
+
+    /// Writes a line.
+    pub fn write(&self, line: &Line) -> anyhow::Result<()> {
+        self.writer.write(line).context("the history can't be written")
+    }
+
+    /// Nothing is to follow.
+    pub fn close(&self) -> anyhow::Result<()> {
+        self.writer.flush().context("the history can't be written")
+    }
+
+    /// Changes what is so, and writes it down, if it is a change.
+    pub fn change(&self, change: impl FnOnce(&mut Truth)) -> anyhow::Result<()> {
+        let mut known = self.known();
+        let before = known.truth.clone();
+        change(&mut known.truth);
+        if known.truth == before {
+            return Ok(());
+        }
+        known.truth.at_ms = self.now_ms();
+        // Written under the lock: lines are in the order of their times.
+        self.write(&Line::Truth(known.truth.clone()))
+    }
+
+    /// The number of a new request.
+    pub fn next_request(&self) -> u64 {
+        let mut known = self.known();
+        known.requests += 1;
+        known.requests
+    }
+}

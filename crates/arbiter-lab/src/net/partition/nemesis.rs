@@ -1,0 +1,423 @@
+//! Each nemesis: how it comes over somebody, how it is mended, and whether it had an effect at all.
+
+use super::ground::Ground;
+use super::kinds::Kind;
+use crate::demo::cluster::{GATEWAYS, Node};
+use crate::faults::{Effect, Fault, Silence};
+use crate::history::{Line, Nemesis, Truth};
+use crate::net::cluster::host_of;
+use crate::net::faults::{FaultName, FaultOrder, Zone, instance_of};
+use crate::net::machine::Service;
+use crate::net::scenarios::counted;
+use crate::net::topology::{ENDPOINT_PORT, Host};
+use crate::world::{Destination, ON_PREMISES, Target};
+use anyhow::Context;
+use rand::Rng;
+use rand::rngs::StdRng;
+use rand::seq::{IteratorRandom, SliceRandom};
+use std::collections::BTreeSet;
+use std::convert::Infallible;
+use std::time::Duration;
+use tokio::time::{Instant, sleep};
+
+/// Packets between nodes that are lost under `loss`, of a hundred.
+const LOSS_PERCENT: u8 = 33;
+/// How much longer EC2 takes when it is slow: beyond what most calls take, within what their callers wait.
+const SLOW_MS: u64 = 1_000;
+/// How much later EC2 does what it has accepted: after its caller has given up.
+const LATE_MS: u64 = 3_000;
+/// Between two looks at hosts and tunnels.
+const LOOK_EVERY: Duration = Duration::from_millis(200);
+/// Between two nemeses.
+const REST_MS: std::ops::Range<u64> = 300..4_000;
+
+/// Who may be met.
+pub(super) struct Victims {
+    /// The nodes, or those that stand in their place.
+    pub nodes: Vec<Node>,
+    /// What runs on each.
+    pub service: Service,
+}
+
+/// What was done, to be undone.
+enum Deed {
+    /// Rules of nftables on a host, in a table of this name; they count what they drop.
+    Rules { host: Host, table: String, cuts: Vec<(Node, Node)>, lossy: bool },
+    /// Processes that stand still.
+    Still { node: Node, pid: u32 },
+    /// Processes that were killed.
+    Dead { nodes: Vec<Node> },
+    /// Faults of the endpoint.
+    Ec2 { faults: Vec<u64> },
+    /// A gateway without power.
+    Off { node: Node },
+    /// Nothing to undo; how often it was done.
+    Done { landed: u64 },
+}
+
+/// Lets one nemesis come after the other, until the time is over.
+pub(super) async fn rage(
+    ground: &Ground<'_>,
+    victims: &Victims,
+    kinds: &[Kind],
+    mut dice: StdRng,
+    until: Instant,
+) -> anyhow::Result<()> {
+    // Every kind comes once before one comes again: a short run has them all as soon as it can.
+    let mut bag: Vec<Kind> = Vec::new();
+    while Instant::now() < until && !kinds.is_empty() {
+        if bag.is_empty() {
+            bag = kinds.to_vec();
+            bag.shuffle(&mut dice);
+        }
+        let Some(kind) = bag.pop() else { continue };
+        sleep(Duration::from_millis(dice.gen_range(REST_MS))).await;
+        let from_ms = ground.now_ms();
+        let (whom, deed) = strike(ground, victims, kind, &mut dice).await?;
+        let (shortest, longest) = kind.lasts();
+        sleep(dice.gen_range(shortest..=longest)).await;
+        let landed = mend(ground, victims, deed).await?;
+        let nemesis = Nemesis { name: kind.name(), whom, from_ms, until_ms: ground.now_ms(), landed };
+        ground.write(&Line::Nemesis(nemesis))?;
+    }
+    Ok(())
+}
+
+/// Its leader, or anybody where there is none.
+fn leader(ground: &Ground<'_>, victims: &Victims, dice: &mut StdRng) -> anyhow::Result<Node> {
+    let leader = ground.lab.look(ground.lab.endpoint.calls().last_seq())?.leader();
+    match leader.filter(|node| victims.nodes.contains(node)) {
+        Some(leader) => Ok(leader),
+        None => anybody(victims, dice),
+    }
+}
+
+fn anybody(victims: &Victims, dice: &mut StdRng) -> anyhow::Result<Node> {
+    victims.nodes.choose(dice).copied().context("there is nobody to be met")
+}
+
+async fn strike(
+    ground: &Ground<'_>,
+    victims: &Victims,
+    kind: Kind,
+    dice: &mut StdRng,
+) -> anyhow::Result<(String, Deed)> {
+    let nodes = &victims.nodes;
+    let others = |node: Node| nodes.iter().copied().filter(move |other| *other != node);
+    let to_others = |node: Node| others(node).map(move |other| (node, other));
+    let from_others = |node: Node| others(node).map(move |other| (other, node));
+    match kind {
+        Kind::LeaderAlone | Kind::NodeAlone => {
+            let node = of_kind(ground, victims, kind == Kind::LeaderAlone, dice)?;
+            let cuts = to_others(node).chain(from_others(node)).collect();
+            cut(ground, node.to_string(), cuts, None).await
+        }
+        Kind::Bridge | Kind::OneWay => {
+            let one = anybody(victims, dice)?;
+            let others: Vec<_> = others(one).collect();
+            let other = *others.choose(dice).context("a node has others")?;
+            let mut cuts = vec![(one, other)];
+            cuts.extend((kind == Kind::Bridge).then_some((other, one)));
+            cut(ground, format!("{one}, {other}"), cuts, None).await
+        }
+        Kind::Halves => {
+            let one = leader(ground, victims, dice)?;
+            let few: Vec<_> = [one].into_iter().chain(others(one).choose(dice)).collect();
+            let is_across = |(a, b): &(Node, Node)| few.contains(a) != few.contains(b);
+            let cuts = nodes.iter().copied().flat_map(to_others).filter(is_across).collect();
+            let whom: Vec<_> = few.iter().map(ToString::to_string).collect();
+            cut(ground, whom.join(", "), cuts, None).await
+        }
+        Kind::Ring => {
+            let mut round = nodes.clone();
+            round.shuffle(dice);
+            let place = |node: Node| round.iter().position(|it| *it == node).unwrap_or_default();
+            let are_apart = |(a, b): &(Node, Node)| {
+                let apart = place(*a).abs_diff(place(*b));
+                apart > 1 && apart + 1 < round.len()
+            };
+            let cuts = nodes.iter().copied().flat_map(to_others).filter(are_apart).collect();
+            let whom: Vec<_> = round.iter().map(ToString::to_string).collect();
+            cut(ground, whom.join(", "), cuts, None).await
+        }
+        Kind::LeaderMute | Kind::LeaderDeaf => {
+            let node = leader(ground, victims, dice)?;
+            let mute = kind == Kind::LeaderMute;
+            let cuts = if mute { to_others(node).collect() } else { from_others(node).collect() };
+            cut(ground, node.to_string(), cuts, None).await
+        }
+        Kind::Loss => {
+            let all = nodes.iter().copied().flat_map(to_others).collect();
+            cut(ground, "all".to_owned(), all, Some(LOSS_PERCENT)).await
+        }
+        Kind::LeaderWithoutEc2 => {
+            let node = leader(ground, victims, dice)?;
+            without_ec2(ground, node).await
+        }
+        Kind::LeaderStands | Kind::NodeStands => {
+            let node = of_kind(ground, victims, kind == Kind::LeaderStands, dice)?;
+            stand_still(ground, victims.service, node).await
+        }
+        Kind::LeaderKilled | Kind::NodeKilled => {
+            let node = of_kind(ground, victims, kind == Kind::LeaderKilled, dice)?;
+            kill(ground, victims.service, vec![node]).await
+        }
+        Kind::AllKilled => kill(ground, victims.service, victims.nodes.clone()).await,
+        Kind::RepliesLost | Kind::Ec2Slow | Kind::Throttled | Kind::AppliedLate => of_ec2(ground, kind),
+        Kind::TunnelCut | Kind::GatewayCrash => {
+            let zone = if dice.r#gen() { Zone::A } else { Zone::B };
+            of_gateway(ground, kind, zone).await
+        }
+        Kind::HandOnRoute => {
+            let (route, to) = if dice.r#gen() { (0, 1) } else { (1, 0) };
+            hand_on_route(ground, route, to)
+        }
+    }
+}
+
+fn of_kind(ground: &Ground<'_>, victims: &Victims, leads: bool, dice: &mut StdRng) -> anyhow::Result<Node> {
+    if leads { leader(ground, victims, dice) } else { anybody(victims, dice) }
+}
+
+/// A table's name that no other has: a nemesis of the nodes and one of their world may be there at the same time.
+fn table_name(ground: &Ground<'_>) -> String {
+    format!("nemesis_{}", ground.next_request())
+}
+
+async fn cut(
+    ground: &Ground<'_>,
+    whom: String,
+    cuts: Vec<(Node, Node)>,
+    loss: Option<u8>,
+) -> anyhow::Result<(String, Deed)> {
+    let table = table_name(ground);
+    let verdict = loss.map_or("counter drop".to_owned(), |percent| {
+        format!("numgen random mod 100 < {percent} counter drop")
+    });
+    let lines: String = cuts
+        .iter()
+        .map(|(from, to)| {
+            let [from, to] = [*from, *to].map(|node| host_of(node).address());
+            format!("        ip saddr {from} ip daddr {to} {verdict}\n")
+        })
+        .collect();
+    let rules = format!(
+        "table inet {table} {{\n    chain cut {{\n        type filter hook prerouting priority -290;\n{lines}    }}\n}}\n"
+    );
+    ground.change(|truth| match loss {
+        Some(percent) => truth.loss_percent = percent,
+        None => truth.cuts.extend(cuts.iter().map(pair)),
+    })?;
+    ground.lab.lock().await.machine(Host::Vpc)?.nft(&rules).await?;
+    Ok((whom, Deed::Rules { host: Host::Vpc, table, cuts, lossy: loss.is_some() }))
+}
+
+fn pair((from, to): &(Node, Node)) -> (String, String) {
+    (from.to_string(), to.to_string())
+}
+
+async fn without_ec2(ground: &Ground<'_>, node: Node) -> anyhow::Result<(String, Deed)> {
+    let (host, table) = (host_of(node), table_name(ground));
+    let rules = format!(
+        "table inet {table} {{\n    chain cut {{\n        type filter hook output priority -290;\n        \
+         tcp dport {ENDPOINT_PORT} counter drop\n    }}\n}}\n"
+    );
+    let mut inner = ground.lab.lock().await;
+    let Some(machine) = inner.machines.get_mut(&host) else {
+        return Ok((node.to_string(), Deed::Done { landed: 0 }));
+    };
+    machine.nft(&rules).await?;
+    Ok((node.to_string(), Deed::Rules { host, table, cuts: Vec::new(), lossy: false }))
+}
+
+async fn stand_still(ground: &Ground<'_>, service: Service, node: Node) -> anyhow::Result<(String, Deed)> {
+    let mut inner = ground.lab.lock().await;
+    let machine = inner.machines.get_mut(&host_of(node));
+    let Some(pid) = machine.and_then(|machine| machine.pid_of(service)) else {
+        return Ok((node.to_string(), Deed::Done { landed: 0 }));
+    };
+    ground.change(|truth| put(&mut truth.processes_still, node.name(), true))?;
+    signal(pid, rustix::process::Signal::STOP);
+    Ok((node.to_string(), Deed::Still { node, pid }))
+}
+
+/// A process may have ended with its host meanwhile: then there is nobody to be told.
+fn signal(pid: u32, signal: rustix::process::Signal) {
+    if let Some(pid) = rustix::process::Pid::from_raw(pid.cast_signed()) {
+        rustix::process::kill_process(pid, signal).ok();
+    }
+}
+
+/// Whether a process is stopped by a signal.
+fn stands(pid: u32) -> bool {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    stat.rsplit_once(')').is_some_and(|(_, rest)| rest.trim_start().starts_with('T'))
+}
+
+async fn kill(ground: &Ground<'_>, service: Service, nodes: Vec<Node>) -> anyhow::Result<(String, Deed)> {
+    ground.change(|truth| truth.processes_still.extend(nodes.iter().map(ToString::to_string)))?;
+    let mut inner = ground.lab.lock().await;
+    let mut dead = Vec::new();
+    for node in nodes {
+        let Some(machine) = inner.machines.get_mut(&host_of(node)) else { continue };
+        if machine.runs(service) {
+            machine.kill(service).await?;
+            dead.push(node);
+        }
+    }
+    let whom: Vec<_> = dead.iter().map(ToString::to_string).collect();
+    Ok((whom.join(", "), Deed::Dead { nodes: dead }))
+}
+
+fn of_ec2(ground: &Ground<'_>, kind: Kind) -> anyhow::Result<(String, Deed)> {
+    let (actions, effect): (&[&str], _) = match kind {
+        Kind::RepliesLost => (&["mutating"], Effect::LoseReply { silence: Silence::Hang }),
+        Kind::AppliedLate => (&["mutating"], Effect::ApplyLate { delay_ms: LATE_MS }),
+        Kind::Throttled => (&["*"], Effect::Throttle),
+        _ => (&["*"], Effect::Latency { before_ms: SLOW_MS, after_ms: 0 }),
+    };
+    let faults = ground.lab.endpoint.faults();
+    let ids: Result<Vec<_>, _> =
+        actions.iter().map(|action| faults.set(Fault::on(action, effect.clone()))).collect();
+    Ok(("EC2".to_owned(), Deed::Ec2 { faults: ids? }))
+}
+
+async fn of_gateway(ground: &Ground<'_>, kind: Kind, zone: Zone) -> anyhow::Result<(String, Deed)> {
+    let gateway = zone.side().gateway;
+    let node = GATEWAYS.into_iter().map(|it| it.node).find(|node| host_of(*node) == gateway);
+    let node = node.context("a side has a gateway")?;
+    if kind == Kind::TunnelCut {
+        ground.change(|truth| put(&mut truth.tunnels_silent, node.name(), true))?;
+        let table = table_name(ground);
+        let at = zone.side().router;
+        let line = |way: &str| {
+            format!(
+                "        {way} \"{at}\" udp dport {{ 500, 4500 }} counter drop\n        {way} \"{at}\" ip protocol esp counter drop\n"
+            )
+        };
+        let chain = |hook: &str, lines: String| {
+            format!("    chain {hook} {{\n        type filter hook {hook} priority -290;\n{lines}    }}\n")
+        };
+        let chains = chain("prerouting", line("iifname")) + &chain("postrouting", line("oifname"));
+        let rules = format!("table inet {table} {{\n{chains}}}\n");
+        ground.lab.lock().await.machine(Host::Internet)?.nft(&rules).await?;
+        return Ok((
+            node.to_string(),
+            Deed::Rules { host: Host::Internet, table, cuts: Vec::new(), lossy: false },
+        ));
+    }
+    ground.change(|truth| put(&mut truth.hosts_off, node.name(), true))?;
+    let on = ground.lab.lock().await.machines.contains_key(&gateway);
+    if !on {
+        return Ok((node.to_string(), Deed::Done { landed: 0 }));
+    }
+    ground.lab.make(FaultOrder { name: FaultName::GatewayCrash, zone, percent: 0 }).await?;
+    Ok((node.to_string(), Deed::Off { node }))
+}
+
+fn hand_on_route(ground: &Ground<'_>, route: usize, to: usize) -> anyhow::Result<(String, Deed)> {
+    let (Some(route), Some(to)) = (GATEWAYS.get(route), GATEWAYS.get(to)) else {
+        anyhow::bail!("there are two gateways")
+    };
+    let destination = Destination::parse(ON_PREMISES).map_err(|refusal| anyhow::anyhow!("{refusal:?}"))?;
+    let target = Some(Target::Interface(to.interface.to_owned()));
+    let moved = ground
+        .lab
+        .endpoint
+        .world()
+        .edit(|world, act| world.set_route(act, route.table, &destination, target));
+    moved.map_err(|refusal| anyhow::anyhow!("{refusal:?}"))?;
+    Ok((route.route.to_owned(), Deed::Done { landed: 1 }))
+}
+
+/// Undoes a deed, and says how often it had an effect.
+async fn mend(ground: &Ground<'_>, victims: &Victims, deed: Deed) -> anyhow::Result<u64> {
+    match deed {
+        Deed::Done { landed } => Ok(landed),
+        Deed::Rules { host, table, cuts, lossy } => {
+            let landed = take_away(ground, host, &table).await?;
+            ground.change(|truth| {
+                truth.cuts.retain(|there| !cuts.iter().any(|cut| pair(cut) == *there));
+                if lossy {
+                    truth.loss_percent = 0;
+                }
+            })?;
+            Ok(landed)
+        }
+        Deed::Still { node, pid } => {
+            let landed = u64::from(stands(pid));
+            signal(pid, rustix::process::Signal::CONT);
+            ground.change(|truth| runs_again(truth, &[node]))?;
+            Ok(landed)
+        }
+        Deed::Dead { nodes } => {
+            let mut inner = ground.lab.lock().await;
+            for node in &nodes {
+                if inner.machines.contains_key(&host_of(*node)) {
+                    ground.lab.start_services(&mut inner, host_of(*node)).await?;
+                }
+            }
+            drop(inner);
+            // Those that were not killed, because their host was off, have been written down as well.
+            ground.change(|truth| runs_again(truth, &victims.nodes))?;
+            Ok(nodes.len() as u64)
+        }
+        Deed::Ec2 { faults } => {
+            let all = ground.lab.endpoint.faults();
+            let met = all.list().iter().filter(|set| faults.contains(&set.id)).map(|set| set.met).sum();
+            for id in faults {
+                all.remove(id);
+            }
+            Ok(met)
+        }
+        Deed::Off { node } => {
+            let host = host_of(node);
+            let mut inner = ground.lab.lock().await;
+            let powered = ground.lab.is_powered(host);
+            // Otherwise somebody has it stopped or started meanwhile: EC2 boots it.
+            if powered {
+                ground.lab.edit(|world| world.set_impaired(instance_of(host), Some(false), Some(false)))?;
+                ground.lab.boot(&mut inner, host).await?;
+            }
+            Ok(1)
+        }
+    }
+}
+
+fn runs_again(truth: &mut Truth, nodes: &[Node]) {
+    truth.processes_still.retain(|name| !nodes.iter().any(|node| node.name() == name));
+}
+
+/// Takes a table away; gives the packets that it dropped. It may have gone with its host.
+async fn take_away(ground: &Ground<'_>, host: Host, table: &str) -> anyhow::Result<u64> {
+    let inner = ground.lab.lock().await;
+    let Some(machine) = inner.machines.get(&host) else { return Ok(0) };
+    let Ok(rules) = machine.run(&["nft", "list", "table", "inet", table], "").await else { return Ok(0) };
+    machine.nft(&format!("delete table inet {table}\n")).await?;
+    Ok(counted(&rules))
+}
+
+/// Watches over hosts and tunnels, and writes down what is so. Goes on until something fails.
+pub(super) async fn look_after(ground: &Ground<'_>) -> anyhow::Result<Infallible> {
+    loop {
+        for gateway in GATEWAYS {
+            let (name, host) = (gateway.node.name(), host_of(gateway.node));
+            let on = ground.lab.pids.of(host).is_some();
+            let answers = on && ground.lab.tunnel_answers(host).await;
+            ground.change(|truth| {
+                put(&mut truth.hosts_off, name, !on);
+                put(&mut truth.tunnels_silent, name, !answers);
+            })?;
+        }
+        ground.lab.check().await?;
+        sleep(LOOK_EVERY).await;
+    }
+}
+
+fn put(names: &mut BTreeSet<String>, name: &str, there: bool) {
+    if there {
+        names.insert(name.to_owned());
+    } else {
+        names.remove(name);
+    }
+}
