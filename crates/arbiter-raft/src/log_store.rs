@@ -123,6 +123,11 @@ impl LogStore {
         self.committed.subscribe()
     }
 
+    /// The last entry in it, purged or not.
+    pub fn last(&self) -> Option<LogId> {
+        self.lock().last
+    }
+
     /// Whether neither a vote nor an entry was ever stored.
     ///
     /// # Errors

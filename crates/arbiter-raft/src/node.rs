@@ -10,7 +10,7 @@ use crate::network::{GrpcService, GrpcWire, Network, PeerService, Wire};
 use crate::propose::{NotConfirmed, PROPOSALS_LIMIT, confirm_on};
 use crate::settings::{Environment, Settings, system_random, system_wall_ms};
 use crate::store::{OpenStoreError, SledStore, StoreError};
-use crate::types::Raft;
+use crate::types::{LogId, Raft};
 use crate::view::{RaftView, Standing, view_of};
 use arbiter_core::ids::{LogIndex, NodeId};
 use arbiter_core::state::ClusterState;
@@ -79,6 +79,8 @@ pub(crate) struct Inner {
     pub(crate) wall_ms: Arc<dyn Fn() -> UnixMs + Send + Sync>,
     pub(crate) gate: Gate,
     pub(crate) raft: Raft,
+    /// The last entry that was in its log when this process began.
+    pub(crate) found: Option<LogId>,
     pub(crate) state: watch::Receiver<Arc<ClusterState>>,
     pub(crate) standing: watch::Sender<Standing>,
     pub(crate) proposals: Arc<Semaphore>,
@@ -198,6 +200,7 @@ impl RaftNode {
         let machine = StateMachine::open(disk.clone(), readers).map_err(unusable(&settings))?;
         log.check_covered().map_err(unusable(&settings))?;
         let gate = Gate::new(identity, state.clone());
+        let found = log.last();
         let network = Network::new(wire.clone(), gate.clone());
         let raft = Raft::new(settings.node.0, Arc::new(config), network, log.clone(), machine)
             .await
@@ -215,6 +218,7 @@ impl RaftNode {
             wall_ms,
             gate,
             raft,
+            found,
             state,
             standing,
             proposals: Arc::new(Semaphore::new(PROPOSALS_LIMIT)),
@@ -279,7 +283,7 @@ impl RaftNode {
     /// # Errors
     /// It does not lead, or no majority answered in time.
     pub async fn confirm_leadership(&self, timeout: Duration) -> Result<LogIndex, NotConfirmed> {
-        confirm_on(&self.inner.raft, timeout).await
+        confirm_on(&self.inner.raft, self.inner.found, timeout).await
     }
 
     /// Takes a snapshot soon, without waiting for the usual number of entries.

@@ -1,7 +1,7 @@
 //! Proposing: once, here, as leader, or not at all.
 
 use crate::node::RaftNode;
-use crate::types::{Raft, TypeConfig, entry_id};
+use crate::types::{LogId, Raft, TypeConfig, entry_id};
 use arbiter_core::command::{Applied, EntryId, Proposal};
 use arbiter_core::ids::{LogIndex, NodeId};
 use openraft::ServerState;
@@ -137,14 +137,39 @@ pub enum NotConfirmed {
 
 /// Asks a majority whether this node still leads, and waits until everything that was committed before the
 /// question is applied here. Returns the index up to which that is.
-pub(crate) async fn confirm_on(raft: &Raft, timeout: Duration) -> Result<LogIndex, NotConfirmed> {
+///
+/// `found` is the last entry that this process found in its log. openraft 0.9 lets a process that restarts go on as leader of the
+/// same term, and reads no further than to what it knows to be committed: the process before may have acknowledged more.
+/// It acknowledged nothing that it had not in its log, so a leader of that entry's term reads as far as to it.
+pub(crate) async fn confirm_on(
+    raft: &Raft,
+    found: Option<LogId>,
+    timeout: Duration,
+) -> Result<LogIndex, NotConfirmed> {
+    let no_answer = || NotConfirmed::NoQuorum(format!("no answer within {timeout:?}"));
+    let confirmed = async {
+        let read = confirmed_by_quorum(raft).await?;
+        let term = raft.metrics().borrow().current_term;
+        let resumed = found.filter(|found| found.leader_id.term == term).map_or(0, |found| found.index);
+        if resumed > read.0 {
+            let applied = raft
+                .wait(None)
+                .applied_index_at_least(Some(resumed), "what it had acknowledged before")
+                .await;
+            applied.map_err(|error| NotConfirmed::NoQuorum(error.to_string()))?;
+        }
+        Ok(LogIndex(read.0.max(resumed)))
+    };
+    tokio::time::timeout(timeout, confirmed).await.unwrap_or_else(|_| Err(no_answer()))
+}
+
+async fn confirmed_by_quorum(raft: &Raft) -> Result<LogIndex, NotConfirmed> {
     use openraft::error::CheckIsLeaderError;
-    match tokio::time::timeout(timeout, raft.ensure_linearizable()).await {
-        Ok(Ok(read)) => Ok(LogIndex(read.map_or(0, |read| read.index))),
-        Ok(Err(RaftError::APIError(CheckIsLeaderError::ForwardToLeader(forward)))) => {
+    match raft.ensure_linearizable().await {
+        Ok(read) => Ok(LogIndex(read.map_or(0, |read| read.index))),
+        Err(RaftError::APIError(CheckIsLeaderError::ForwardToLeader(forward))) => {
             Err(NotConfirmed::NotLeader { leader: forward.leader_id.map(NodeId) })
         }
-        Ok(Err(error)) => Err(NotConfirmed::NoQuorum(error.to_string())),
-        Err(_) => Err(NotConfirmed::NoQuorum(format!("no answer within {timeout:?}"))),
+        Err(error) => Err(NotConfirmed::NoQuorum(error.to_string())),
     }
 }

@@ -14,7 +14,7 @@ use arbiter_raft::{Environment, LogBounds, MemberSettings, ProposeError, RaftNod
 use async_trait::async_trait;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -22,7 +22,23 @@ const DEADLINE: Duration = Duration::from_secs(30);
 
 /// The lines between nodes that share a process.
 #[derive(Clone, Default)]
-struct Switchboard(Arc<Mutex<BTreeMap<NodeId, PeerService>>>);
+struct Switchboard(Arc<Mutex<BTreeMap<NodeId, PeerService>>>, Arc<AtomicBool>);
+
+impl Switchboard {
+    /// Entries take a while from now on; heartbeats don't.
+    fn slow_entries(&self, slow: bool) {
+        self.1.store(slow, Ordering::SeqCst);
+    }
+
+    async fn delay(&self, call: &Call) {
+        let Call::AppendEntries(request) = call else { return };
+        let heartbeat = br#""entries":[]"#;
+        let is_heartbeat = request.payload.windows(heartbeat.len()).any(|part| part == heartbeat);
+        if self.1.load(Ordering::SeqCst) && !is_heartbeat {
+            tokio::time::sleep(Duration::from_millis(30)).await;
+        }
+    }
+}
 
 #[async_trait]
 impl Wire for Switchboard {
@@ -35,6 +51,7 @@ impl Wire for Switchboard {
     ) -> Result<Answer, WireError> {
         let peer = self.0.lock().unwrap().get(&to).cloned();
         let Some(peer) = peer else { return Err(WireError::Unreachable("nobody there".to_owned())) };
+        self.delay(&call).await;
         let answer = tokio::time::timeout(deadline, peer.answer(call)).await;
         answer.unwrap_or(Err(WireError::Timeout(deadline)))
     }
@@ -171,6 +188,45 @@ async fn s6_what_was_acknowledged_survives_power_cuts() {
 #[tokio::test]
 async fn the_check_above_notices_disks_that_lie() {
     assert!(!lost_in_power_cuts(1, true).await.is_empty());
+}
+
+/// A leader's power is cut right after it has acknowledged a command, and it comes back before anybody has missed it: it goes
+/// on leading, knowing less than it had told.
+#[tokio::test]
+async fn s6_a_leader_that_resumes_its_term_reads_what_it_had_acknowledged() {
+    let lines = Switchboard::default();
+    let mut disks: Vec<MemStore> = (0..3).map(|_| MemStore::new()).collect();
+    let mut nodes = Vec::new();
+    for (index, disk) in disks.iter().enumerate() {
+        nodes.push(start(index as u64 + 1, 3, disk, &lines).await);
+    }
+    let leads = |node: &RaftNode| node.view().borrow().leads() && node.state().borrow().cluster_id.is_some();
+    let mut resumed = 0;
+    for number in 1..=40 {
+        until("somebody leads a formed cluster", || nodes.iter().any(leads)).await;
+        let Some(index) = nodes.iter().position(leads) else { continue };
+        if propose(&nodes[index], number).await.is_err() {
+            continue;
+        }
+        let term = nodes[index].view().borrow().term;
+        disks[index] = disks[index].crash(0);
+        nodes[index].shutdown().await;
+        lines.slow_entries(true);
+        nodes[index] = start(index as u64 + 1, 3, &disks[index], &lines).await;
+        let confirmed = nodes[index].confirm_leadership(Duration::from_secs(5)).await;
+        if confirmed.is_ok() {
+            assert!(remembers(&nodes[index], number), "{number} was acknowledged, and is not read");
+            resumed += usize::from(nodes[index].view().borrow().term == term);
+        }
+        lines.slow_entries(false);
+        if resumed >= 3 {
+            break;
+        }
+    }
+    assert!(resumed >= 3, "it never went on leading: nothing was shown");
+    for node in nodes {
+        node.shutdown().await;
+    }
 }
 
 #[tokio::test]

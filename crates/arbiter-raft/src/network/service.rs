@@ -240,7 +240,7 @@ async fn admit(node: &Inner, request: &AdmitRequest) -> Result<Answer, WireError
 
 async fn decide(node: &Inner, sender: NodeId, shown: Incarnation) -> (Admission, u64, String) {
     let ask_leader = |reason: String| (Admission::AskLeader, 0, reason);
-    if let Err(error) = confirm_on(&node.raft, QUESTION_TIMEOUT / 2).await {
+    if let Err(error) = confirm_on(&node.raft, node.found, QUESTION_TIMEOUT / 2).await {
         return ask_leader(error.to_string());
     }
     let state = node.state.borrow().clone();
