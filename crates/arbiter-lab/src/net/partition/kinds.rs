@@ -72,9 +72,24 @@ impl Kind {
         nodes >= 5 || !matches!(self, Self::Halves | Self::Ring)
     }
 
-    /// Whether it means anything to somebody who runs on two gateways alone, without a leader, and without operators.
+    /// Whether it comes over those who run on two gateways, without a leader. Their processes are left alone: keepalived's have
+    /// children, which nobody would stop or kill with them.
     pub const fn is_for_pairs(self) -> bool {
-        !matches!(self, Self::LeaderMute | Self::LeaderDeaf | Self::HandOnRoute | Self::Halves | Self::Ring)
+        matches!(
+            self,
+            Self::LeaderAlone
+                | Self::NodeAlone
+                | Self::Bridge
+                | Self::OneWay
+                | Self::LeaderWithoutEc2
+                | Self::Loss
+                | Self::RepliesLost
+                | Self::Ec2Slow
+                | Self::Throttled
+                | Self::AppliedLate
+                | Self::TunnelCut
+                | Self::GatewayCrash
+        )
     }
 
     /// For how long it lasts, from and to.

@@ -71,6 +71,8 @@ pub(super) async fn withdraw(ground: &Ground<'_>) -> anyhow::Result<()> {
     for gateway in GATEWAYS {
         all.push(Asked::Unpin { route: gateway.route.to_owned() });
         all.push(Asked::Undrain { gateway: gateway.node.to_string() });
+        // A switchover holds until its path is Down or somebody switches home.
+        all.push(Asked::Switchover { route: gateway.route.to_owned(), path: gateway.tunnel.to_owned() });
     }
     let deadline = Instant::now() + WITHDRAWS_FOR;
     for asked in all {
