@@ -14,14 +14,20 @@ use std::collections::BTreeMap;
 /// How long a decision may rest on what was so before: a probe's window, a report's age, a commit, τ, and the probes that it takes
 /// to be `Up` again, on a busy machine.
 const OURS_LAGS_MS: u64 = 5_000;
-/// The same for a script that pings three times, pauses, and starts a command line.
-const OTHERS_LAG_MS: u64 = 15_000;
+/// The same for keepalived, which notices within three seconds at its defaults, and then starts a command line.
+const KEEPALIVED_LAGS_MS: u64 = 6_000;
+/// The same for the script that pings three times, pauses, and starts a command line.
+const SCRIPTS_LAG_MS: u64 = 15_000;
 /// The truth about a tunnel is written down this much after it has changed: a ping's patience.
 const TRUTH_LAGS_MS: u64 = 1_500;
 
 /// Every move of a route.
 pub fn judge(run: &Run) -> Vec<Violation> {
-    let lag_ms = if run.is_ours() { OURS_LAGS_MS } else { OTHERS_LAG_MS };
+    let lag_ms = match run.start.who.as_str() {
+        "ours" | "ours-fast" => OURS_LAGS_MS,
+        who if who.starts_with("keepalived") => KEEPALIVED_LAGS_MS,
+        _ => SCRIPTS_LAG_MS,
+    };
     let causes = causes(run);
     let mut found = Vec::new();
     let mut points_at: BTreeMap<&str, &str> = run
