@@ -12,7 +12,6 @@ use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Duration;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio::task::{JoinHandle, JoinSet};
@@ -35,9 +34,6 @@ impl Bounds {
     /// can't keep Raft's pace.
     pub const USUAL: Self = Self { handshakes: 256, deadline: Duration::from_secs(3) };
 }
-
-/// After a refusal the alert must arrive before the connection is reset.
-const LINGER: Duration = Duration::from_millis(500);
 
 /// The pause after the system could not give a connection: descriptors have run out, say.
 const NOT_TAKEN: Duration = Duration::from_millis(100);
@@ -129,7 +125,7 @@ struct Handshake {
 impl Handshake {
     async fn make(self, said: Arc<Said>, taken: mpsc::Sender<io::Result<Connection>>) {
         let Self { stream, address, acceptor, deadline, place } = self;
-        let why = match timeout(deadline, acceptor.accept(stream).into_fallible()).await {
+        let why = match timeout(deadline, acceptor.accept(stream)).await {
             Ok(Ok(stream)) => match identity(&stream) {
                 Ok(identity) => {
                     tracing::debug!(%address, %identity, "a connection is taken");
@@ -139,10 +135,7 @@ impl Handshake {
                 }
                 Err(why) => why.to_string(),
             },
-            Ok(Err((error, stream))) => {
-                drop(timeout(LINGER, linger(stream)).await);
-                words(&error)
-            }
+            Ok(Err(error)) => words(&error),
             Err(_) => format!("no handshake within {deadline:?}"),
         };
         drop(place);
@@ -156,14 +149,6 @@ impl Handshake {
 fn identity(stream: &TlsStream<TcpStream>) -> Result<Identity, Why> {
     let shown = stream.get_ref().1.peer_certificates().unwrap_or_default();
     verify::identity(shown.first().ok_or(Why::NoIdentity)?)
-}
-
-/// Lets the alert arrive: a connection that is closed with bytes unread is reset, and what was sent is lost.
-async fn linger(mut stream: TcpStream) {
-    if stream.shutdown().await.is_ok() {
-        let mut rest = [0; 4_096];
-        while stream.read(&mut rest).await.is_ok_and(|read| read > 0) {}
-    }
 }
 
 /// Why a handshake has failed, for people.

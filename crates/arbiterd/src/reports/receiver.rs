@@ -1,6 +1,7 @@
 //! Reports coming in.
 
 use arbiter_control::Control;
+use arbiter_core::ids::NodeId;
 use arbiter_core::state::ClusterState;
 use arbiter_proto::report::read_parcel;
 use arbiter_proto::v1;
@@ -45,13 +46,13 @@ impl Reports for ReportService {
         let certified = request.extensions().get().map(|CertifiedNode(node)| *node);
         let mut parcels = request.into_inner();
         while let Some(parcel) = parcels.message().await? {
-            let parcel = read_parcel(&cluster, parcel).map_err(|bad| self.refuse(bad.to_string()))?;
             // Whoever holds one node's certificate must not speak for another.
-            let says = parcel.own.node;
+            let says = NodeId(parcel.own.as_ref().map_or(0, |own| own.node));
             if let Some(certified) = certified.filter(|certified| *certified != says) {
                 let bad = format!("the report is node {says}'s, and the certificate is node {certified}'s");
                 return Err(self.refuse(bad));
             }
+            let parcel = read_parcel(&cluster, parcel).map_err(|bad| self.refuse(bad.to_string()))?;
             if !self.control.deliver(parcel) {
                 tracing::debug!("the control loop is busy: a parcel is dropped, the next one says more");
             }

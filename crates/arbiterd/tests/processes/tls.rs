@@ -7,6 +7,7 @@ use arbiter_proto::v1;
 use arbiter_proto::v1::admin_client::AdminClient;
 use arbiter_proto::v1::operate_request::Operation;
 use arbiter_proto::v1::raft_peer_client::RaftPeerClient;
+use arbiter_proto::v1::reports_client::ReportsClient;
 use arbiter_tls::{Credentials, Line, Meant};
 use std::time::Duration;
 use tonic::Status;
@@ -88,6 +89,11 @@ async fn whoever_does_not_belong_is_refused_by_a_real_node_that_says_which_and_w
         "{error}"
     );
     cluster.until_logged(WITNESS, "its certificate is node 2's").await;
+    let mut reports = ReportsClient::new(channel(&cluster, WITNESS, Some(&two)));
+    let own = v1::Report { node: 1, ..v1::Report::default() };
+    let parcel = v1::Parcel { version: 1, own: Some(own), ..v1::Parcel::default() };
+    let error = reports.exchange(futures::stream::iter([parcel])).await.unwrap_err();
+    assert!(error.message().contains("the report is node 1's, and the certificate is node 2's"), "{error}");
     cluster.until_well().await;
     cluster.judge().await;
 }
