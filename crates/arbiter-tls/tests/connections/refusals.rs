@@ -3,6 +3,9 @@
 use crate::world::{Log, World, ask, ask_of, open_node, serve, write};
 use arbiter_pki::{Authority, Validity};
 use arbiter_tls::{Bounds, Credentials, Holder};
+use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified};
+use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::AsyncReadExt;
 use tokio::net::TcpStream;
@@ -89,7 +92,7 @@ async fn whoever_is_not_of_the_cluster_is_refused_with_one_line_that_says_which_
 }
 
 #[tokio::test]
-async fn no_certificate_no_tls_and_old_tls_are_refused_and_said() {
+async fn whoever_speaks_no_tls_is_refused_and_told_so() {
     let world = World::new();
     let (log, _listening) = Log::listen();
     let server = serve(Some(world.node(1)), Bounds::USUAL).await;
@@ -157,4 +160,64 @@ async fn handshakes_are_bounded_in_number_and_time_and_others_get_in_afterwards(
         let ended = tokio::time::timeout(crate::world::PATIENCE, stream.read(&mut [0; 64])).await;
         assert!(matches!(ended, Ok(Ok(0) | Err(_))), "it is closed: {ended:?}");
     }
+}
+
+/// Believes every server, and shows nothing of itself.
+#[derive(Debug)]
+struct Careless;
+
+impl rustls::client::danger::ServerCertVerifier for Careless {
+    fn verify_server_cert(
+        &self,
+        _: &CertificateDer<'_>,
+        _: &[CertificateDer<'_>],
+        _: &ServerName<'_>,
+        _: &[u8],
+        _: UnixTime,
+    ) -> Result<ServerCertVerified, rustls::Error> {
+        Ok(ServerCertVerified::assertion())
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        _: &[u8],
+        _: &CertificateDer<'_>,
+        _: &rustls::DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        Ok(HandshakeSignatureValid::assertion())
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        _: &[u8],
+        _: &CertificateDer<'_>,
+        _: &rustls::DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        Ok(HandshakeSignatureValid::assertion())
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<rustls::SignatureScheme> {
+        rustls::crypto::ring::default_provider().signature_verification_algorithms.supported_schemes()
+    }
+}
+
+#[tokio::test]
+async fn a_client_that_shows_no_certificate_is_refused() {
+    let world = World::new();
+    let (log, _listening) = Log::listen();
+    let server = serve(Some(world.node(1)), Bounds::USUAL).await;
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let client = rustls::ClientConfig::builder_with_provider(provider)
+        .with_protocol_versions(&[&rustls::version::TLS13])
+        .unwrap()
+        .dangerous()
+        .with_custom_certificate_verifier(Arc::new(Careless))
+        .with_no_client_auth();
+    let stream = TcpStream::connect(server).await.unwrap();
+    let name = ServerName::try_from("node.invalid").unwrap();
+    let connected = tokio_rustls::TlsConnector::from(Arc::new(client)).connect(name, stream).await;
+    // The client's own part is over before the server judges it.
+    let ended = connected.unwrap().read(&mut [0; 64]).await;
+    assert!(ended.is_err(), "{ended:?}");
+    log.line_with(&["a connection is refused", "no certificate was shown"]).await;
 }

@@ -122,8 +122,8 @@ async fn without_certificates_a_node_speaks_with_its_own_host_alone() {
     let own = cluster.addresses.nodes[ONE.index()].to_string();
     let other = cluster.addresses.nodes[TWO.index()].to_string();
     let cases = [
-        // Where it listens, and whom it would speak with.
-        (own.clone(), format!("{own}\"\nlisten = \"0.0.0.0:7400"), "0.0.0.0:7400"),
+        // Where it listens, and whom it would speak with. No host has these addresses.
+        (own.clone(), format!("{own}\"\nlisten = \"192.0.2.6:7400"), "192.0.2.6:7400"),
         (other, "192.0.2.7:7400".to_owned(), "192.0.2.7:7400"),
     ];
     for (from, to, open) in cases {
