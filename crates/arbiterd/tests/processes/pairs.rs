@@ -139,9 +139,13 @@ async fn operations_take_roles_and_are_recorded_under_the_name_in_the_certificat
     assert!(operate(&otto, operator("a look")).await.unwrap().accepted);
     let anna = pki.person("arbiter://test/admin/anna");
     assert!(operate(&anna, Operation::Resume(v1::ResumeCluster {})).await.unwrap().accepted);
-    let events = cluster.history(ONE).await.unwrap();
-    let text = format!("{events:?}");
-    assert!(text.contains("otto b") && text.contains("anna") && !text.contains("somebody-else"), "{text}");
+    // A node's own history comes a moment later than the leader's answer.
+    let recorded = async |cluster: &mut Cluster| {
+        let text = format!("{:?}", cluster.history(ONE).await.ok()?);
+        (text.contains("otto b") && text.contains("anna")).then_some(text)
+    };
+    let text = cluster.until("both names in the history", recorded).await;
+    assert!(!text.contains("somebody-else"), "{text}");
     let status = cluster.until_well().await;
     assert!(is_linearizable(&status));
     cluster.judge().await;
