@@ -18,6 +18,15 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     // The order of a directory is arbitrary; the generated code shall not be.
     files.sort();
     let descriptors = protox::compile(&files, [&root])?;
+    let calls = descriptors.file.iter().flat_map(|file| {
+        file.service.iter().flat_map(move |service| {
+            let of = format!("/{}.{}", file.package(), service.name());
+            service.method.iter().map(move |method| format!("{of}/{}", method.name()))
+        })
+    });
+    let calls: Vec<String> = calls.collect();
+    let out = PathBuf::from(std::env::var("OUT_DIR")?).join("calls.rs");
+    std::fs::write(out, format!("&{calls:#?}"))?;
     tonic_prost_build::configure().compile_fds(descriptors)?;
     Ok(())
 }

@@ -26,6 +26,10 @@ const TABLE: &[Allowed] = &[
     // Its tests run one suite against the lab's endpoint and against moto.
     Allowed { name: "arbiter-ec2", uses: &["arbiter-core", "arbiter-control"], tests_use: &["arbiter-lab"] },
     allowed("arbiter-linux", &["arbiter-core", "arbiter-control"]),
+    // Its tests make their certificates by the project's own authority.
+    Allowed { name: "arbiter-tls", uses: &["arbiter-core"], tests_use: &["arbiter-pki"] },
+    // It makes what `tls` reads.
+    allowed("arbiter-pki", &["arbiter-tls"]),
     // The only place where everything meets. Its tests start real processes against the lab's endpoint.
     Allowed {
         name: "arbiterd",
@@ -38,10 +42,11 @@ const TABLE: &[Allowed] = &[
             "arbiter-probe",
             "arbiter-ec2",
             "arbiter-linux",
+            "arbiter-tls",
         ],
-        tests_use: &["arbiter-lab"],
+        tests_use: &["arbiter-lab", "arbiter-pki"],
     },
-    allowed("arbiterctl", &["arbiter-core", "arbiter-proto", "arbiter-config"]),
+    allowed("arbiterctl", &["arbiter-core", "arbiter-proto", "arbiter-config", "arbiter-tls", "arbiter-pki"]),
     // `proto`, because the demo asks the nodes over the wire, as any client would.
     allowed("arbiter-lab", &["arbiter-core", "arbiter-config", "arbiter-proto"]),
     // It measures what others have built: decisions, the log, and the programs as they are.
@@ -76,6 +81,8 @@ const TABLE: &[Allowed] = &[
 /// name that ends with `-` stands for all that begin with it.
 const BEHIND_ONE: &[(&str, &str, &str)] = &[
     ("aws-", "arbiter-ec2", "it takes minutes to compile, and nobody who edits the core should wait for it"),
+    ("tokio-rustls", "arbiter-tls", "who is believed is decided in one place"),
+    ("rcgen", "arbiter-pki", "no node needs what makes certificates"),
     ("openraft", "arbiter-raft", "to move to its next version in one place"),
     ("sled", "arbiter-raft", "the store stands behind a trait"),
     ("rtnetlink", "arbiter-linux", "the kernel stands behind the `Kernel` trait"),

@@ -61,6 +61,51 @@ pub struct LocalConfig {
     pub ec2: Ec2Config,
     /// The cluster that it follows, if it follows one.
     pub follow: Option<FollowConfig>,
+    /// How it shows who it is, and who may speak to it.
+    pub tls: TlsConfig,
+}
+
+impl LocalConfig {
+    /// What is reached from this host, or reaches it, other than by loopback. Without TLS it lies open.
+    pub fn open_addresses(&self) -> Vec<String> {
+        let listens = (!self.listen.ip().is_loopback()).then(|| self.listen.to_string());
+        let followed = self.follow.iter().flat_map(|follow| &follow.nodes);
+        let reached = self.peers.values().chain(followed).filter(|address| !is_loopback(address)).cloned();
+        listens.into_iter().chain(reached).collect()
+    }
+}
+
+/// Whether `host:port` stays on this host. A name other than `localhost` may be looked up to be anything.
+pub fn is_loopback(address: &str) -> bool {
+    match address.parse::<SocketAddr>() {
+        Ok(address) => address.ip().is_loopback(),
+        Err(_) => address.rsplit_once(':').is_some_and(|(host, _)| host == "localhost"),
+    }
+}
+
+/// Who may speak. All connections between nodes, and of people to nodes, are TLS if the three files are given. They are looked
+/// at again every two seconds: new ones need no restart.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct TlsConfig {
+    /// The three files; nothing is encrypted and nobody is checked if this is not given.
+    pub files: Option<TlsFiles>,
+    /// The names of clusters that may follow this one: their nodes may hear its assignments, and nothing else. Their
+    /// certificates are of an authority of `ca`, too.
+    pub followers: Vec<String>,
+    /// Whether addresses other than loopback ones are taken without TLS: whoever reaches them can do everything.
+    pub insecure_without_tls: bool,
+}
+
+/// Where the files of a node lie. A relative path starts where this file is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TlsFiles {
+    /// The certificate authorities whose certificates are believed, in PEM.
+    pub ca: PathBuf,
+    /// The node's own certificate in PEM, for servers and clients. Among its subject alternative names is the URI
+    /// `arbiter://CLUSTER/node/ID`. Those between it and the authority follow it, if there are any.
+    pub certificate: PathBuf,
+    /// Its key in PEM. Nobody but its owner may write it, and nobody but owner and group may read it.
+    pub key: PathBuf,
 }
 
 /// Raft's times. They must be equal on all nodes: unequal election timeouts backfire.

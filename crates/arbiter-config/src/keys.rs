@@ -5,7 +5,7 @@ use crate::sections::{Document, Use};
 
 /// Every section once, empty: opening it tells its keys. Repeated ones are not read unless they stand there.
 const EMPTY_SECTIONS: &str = "[cluster]\n[raft]\n[[node]]\n[[gateway]]\n[[path]]\n[[route]]\n[[probe]]\n[timing]\n\
-                              [remediation]\n[linux]\n[follow]\n[ec2]\n[log]\n";
+                              [remediation]\n[linux]\n[follow]\n[tls]\n[ec2]\n[log]\n";
 
 /// One section of the file, and all keys that it may have.
 #[derive(Debug, Clone, PartialEq, Eq)]

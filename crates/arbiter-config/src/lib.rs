@@ -20,7 +20,8 @@ mod render;
 mod sections;
 
 pub use config::{
-    Config, Ec2Config, FollowConfig, Loaded, LocalConfig, LogConfig, LogFormat, RaftTiming, Seed,
+    Config, Ec2Config, FollowConfig, Loaded, LocalConfig, LogConfig, LogFormat, RaftTiming, Seed, TlsConfig,
+    TlsFiles, is_loopback,
 };
 pub use duration::{NotADuration, duration_ms};
 pub use keys::{SectionKeys, accepted_keys};

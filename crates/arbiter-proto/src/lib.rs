@@ -2,6 +2,9 @@
 
 pub mod report;
 
+/// Every call of every service, as its path: whoever has to judge calls can see that none is forgotten.
+pub const CALLS: &[&str] = include!(concat!(env!("OUT_DIR"), "/calls.rs"));
+
 /// Version 1 of the protocol. Its documentation is in the `.proto` files, from which it is generated: every
 /// message, field, service and call there carries a comment, or `missing_docs` fires here.
 #[expect(

@@ -6,7 +6,7 @@ use crate::gate::Gate;
 use crate::identity::{Identity, IdentityError};
 use crate::log_store::LogStore;
 use crate::machine::StateMachine;
-use crate::network::{GrpcService, GrpcWire, Network, PeerService, Wire};
+use crate::network::{Dial, GrpcService, GrpcWire, Network, PeerService, Wire, plain};
 use crate::propose::{NotConfirmed, PROPOSALS_LIMIT, confirm_on};
 use crate::settings::{Environment, Settings, system_random, system_wall_ms};
 use crate::store::{OpenStoreError, SledStore, StoreError};
@@ -151,6 +151,14 @@ impl RaftNode {
     /// # Errors
     /// [`OpenError`], each with what to do.
     pub async fn open(settings: Settings) -> Result<Self, OpenError> {
+        Self::open_dialing(settings, plain()).await
+    }
+
+    /// The same with connections of the caller's own kind.
+    ///
+    /// # Errors
+    /// [`OpenError`], each with what to do.
+    pub async fn open_dialing(settings: Settings, dial: Dial) -> Result<Self, OpenError> {
         check(&settings)?;
         let folder = settings.data_dir.clone();
         let opened = tokio::task::spawn_blocking(move || SledStore::open(&folder)).await;
@@ -160,7 +168,7 @@ impl RaftNode {
         let book = settings.members.iter().map(|member| (member.id, member.address.clone())).collect();
         let environment = Environment {
             store: Arc::new(store),
-            wire: Arc::new(GrpcWire::new(book)),
+            wire: Arc::new(GrpcWire::new(book, dial)),
             draw: Arc::new(move || system_random().unwrap_or(seed)),
             wall_ms: Arc::new(system_wall_ms),
         };

@@ -2,6 +2,7 @@
 
 mod looking;
 mod operator;
+mod pki;
 mod policy;
 
 pub use looking::{CompletionsArgs, EventsArgs, ManArgs, ScreenArgs, WatchArgs};
@@ -9,6 +10,7 @@ pub use operator::{
     Doing, DrainArgs, GatewayCommand, MemberCommand, Mode, ModeArgs, PinArgs, ReadmitArgs, ReplaceArgs,
     RestartArgs, UndrainArgs, UnpinArgs,
 };
+pub use pki::{InitArgs, IssueArgs, PkiCommand, ShowArgs};
 pub use policy::{ApplyArgs, DiffArgs, PolicyCommand, PolicyHistoryArgs};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -41,8 +43,11 @@ Exit codes:
   5  unknown: the time ran out; what was asked for may have happened, or happen yet
 
 Environment:
-  ARBITER_ENDPOINT  the endpoints, if neither --endpoint nor --config is given
-  NO_COLOR          no colour, if it is not empty";
+  ARBITER_ENDPOINT     the endpoints, if neither --endpoint nor --config is given
+  ARBITER_CA           the file for --ca
+  ARBITER_CERTIFICATE  the file for --certificate
+  ARBITER_KEY          the file for --key
+  NO_COLOR             no colour, if it is not empty";
 
 /// Shows what the nodes of a Route Arbiter cluster see, have decided and do, and gives them commands.
 ///
@@ -68,6 +73,15 @@ pub struct Global {
     /// Take the nodes' addresses from this cluster.toml
     #[arg(long, display_order = 100, global = true, value_name = "FILE", conflicts_with = "endpoint")]
     pub config: Option<PathBuf>,
+    /// The authorities whose nodes are believed, in PEM. With --certificate and --key: everything is TLS
+    #[arg(long, display_order = 100, global = true, value_name = "FILE")]
+    pub ca: Option<PathBuf>,
+    /// Your certificate, in PEM: it says who you are and what you may do
+    #[arg(long, display_order = 100, global = true, value_name = "FILE")]
+    pub certificate: Option<PathBuf>,
+    /// Its key, in PEM, readable by you alone
+    #[arg(long, display_order = 100, global = true, value_name = "FILE")]
+    pub key: Option<PathBuf>,
     /// For people or for programs
     #[arg(short, long, display_order = 100, global = true, value_enum, default_value_t = Output::Table)]
     pub output: Output,
@@ -142,6 +156,9 @@ pub enum Command {
     /// Readmit a node
     #[command(subcommand)]
     Member(MemberCommand),
+    /// Certificates of nodes and people: make and show them
+    #[command(subcommand)]
+    Pki(PkiCommand),
     /// What a shell needs to complete these commands
     Completions(CompletionsArgs),
     /// The manual pages: arbiterctl(1), and one for each command
@@ -161,6 +178,7 @@ impl Command {
             | Self::Events(_)
             | Self::Completions(_)
             | Self::Man(_)
+            | Self::Pki(_)
             | Self::History(_)
             | Self::Explain(_) => false,
             Self::Policy(command) => matches!(command, PolicyCommand::Apply(_)),

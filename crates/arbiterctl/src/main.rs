@@ -6,6 +6,7 @@ use arbiterctl::cli::Cli;
 use arbiterctl::{Environment, Terminal};
 use clap::Parser;
 use std::io::IsTerminal;
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 #[tokio::main(flavor = "current_thread")]
@@ -19,8 +20,12 @@ async fn main() -> ExitCode {
         }
     };
     let variable = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
+    let path = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
     let environment = Environment {
         endpoint: variable("ARBITER_ENDPOINT"),
+        ca: path("ARBITER_CA"),
+        certificate: path("ARBITER_CERTIFICATE"),
+        key: path("ARBITER_KEY"),
         user: variable("SUDO_USER").or_else(|| variable("USER")).or_else(|| variable("LOGNAME")),
         host: std::fs::read_to_string("/proc/sys/kernel/hostname").ok(),
     };

@@ -1,15 +1,17 @@
 //! What all commands share: the client, the clock of this command, the terminal.
 
-use crate::cli::{Cli, Output};
+use crate::cli::{Cli, Command, Output};
 use crate::client::{Admin, CallError, Client, Kind, endpoints};
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::render::{self, Readable};
+use crate::trust;
 use crate::view::{Answered, EventLine, EventView};
 use arbiter_core::time::HumanMs;
 use arbiter_proto::v1;
 use arbiter_proto::v1::operate_request::Operation;
 use std::io::{BufRead, ErrorKind, Read, Write};
+use std::path::PathBuf;
 use std::time::Duration;
 use tokio::time::Instant;
 use tonic::{Request, Response, Status};
@@ -25,6 +27,12 @@ const NAME_CHARS_MAX: usize = 100;
 pub struct Environment {
     /// The endpoints, separated by commas.
     pub endpoint: Option<String>,
+    /// The authorities that are believed.
+    pub ca: Option<PathBuf>,
+    /// The operator's certificate.
+    pub certificate: Option<PathBuf>,
+    /// Its key.
+    pub key: Option<PathBuf>,
     /// The operator's name.
     pub user: Option<String>,
     /// This host's name.
@@ -99,9 +107,14 @@ impl<'a, 't> Session<'a, 't> {
         }
         let addresses =
             endpoints::choose(&global.endpoint, global.config.as_deref(), environment.endpoint.as_deref())?;
+        let credentials = match cli.command {
+            // What makes them needs none.
+            Command::Pki(_) | Command::Completions(_) | Command::Man(_) => None,
+            _ => trust::credentials(global, environment)?,
+        };
         let timeout = global.timeout.unwrap_or_else(|| cli.command.patience());
         Ok(Self {
-            client: Client::new(addresses),
+            client: Client::new(addresses, credentials),
             timeout,
             deadline: Instant::now() + timeout,
             output: global.output,
@@ -314,7 +327,11 @@ mod tests {
     #[test]
     fn an_operator_is_named_by_what_is_known() {
         let name = |user: Option<&str>, host: Option<&str>| {
-            operator(&Environment { endpoint: None, user: user.map(Into::into), host: host.map(Into::into) })
+            operator(&Environment {
+                user: user.map(Into::into),
+                host: host.map(Into::into),
+                ..Environment::default()
+            })
         };
         assert_eq!(name(Some("anna"), Some("bastion\n")), "anna@bastion");
         assert_eq!(name(Some("an\x1bna"), None), "anna");

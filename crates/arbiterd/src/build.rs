@@ -1,6 +1,7 @@
 //! `build`: how the parts of one node are put together.
 //!
 //! ```text
+//!  config ─► Trust: certificates, for all connections
 //!  config ─► RaftNode ─► RaftConsensus ─┐
 //!            Side: Ec2, or Linux ───────┤
 //!            SocketProber ──────────────┼─► control loop ─► Control ─┬─► ReportService
@@ -20,8 +21,10 @@ use crate::http;
 use crate::joining::say_when_ready;
 use crate::policy_file::PolicyFile;
 use crate::reports::{ReportSender, ReportService};
+use crate::rights::Judge;
 use crate::shutdown::{Reason, Signals};
 use crate::side::Side;
+use crate::trust::Trust;
 use anyhow::Context;
 use arbiter_config::{Config, LocalConfig};
 use arbiter_control::clock::Clock;
@@ -42,7 +45,6 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
-use tokio_stream::wrappers::TcpListenerStream;
 use tokio_util::sync::CancellationToken;
 use tonic::transport::Server;
 
@@ -85,6 +87,8 @@ pub struct Node {
 /// What keeps it from starting, with what to do.
 pub async fn build(config: Config) -> anyhow::Result<Node> {
     let Config { local, raft: timing, policy, seed } = config;
+    let cluster = policy.cluster.clone();
+    let trust = Trust::open(&local, &cluster)?;
     // The port first: a second process on this node must fail before it touches the data folder.
     let listener = TcpListener::bind(local.listen).await.with_context(|| {
         format!("{} can't be listened on: is arbiterd running already? (`ss -ltnp`)", local.listen)
@@ -93,12 +97,12 @@ pub async fn build(config: Config) -> anyhow::Result<Node> {
     let http = http::listen(local.http).await?;
     let clock: Arc<dyn Clock> = Arc::new(BoottimeClock);
     let side = Arc::new(Side::open(&local, &policy).await?);
-    let peers = Peers::new(&local.peers)?;
+    let peers = Peers::new(&local.peers, &trust)?;
     let file = Arc::new(PolicyFile::new(policy.clone()));
     let examination =
         Arc::new(Examination::new(local.id, Arc::clone(&side), peers.clone(), Arc::clone(&file)));
     tokio::spawn(preflight(Arc::clone(&examination), policy.clone()));
-    let raft = RaftNode::open(raft_settings(&local, &timing, &policy, seed)).await?;
+    let raft = RaftNode::open_dialing(raft_settings(&local, &timing, &policy, seed), trust.dial()).await?;
     let lease_ms = timing.election_timeout_max_ms;
     tokio::spawn(say_when_ready(raft.clone(), lease_ms));
     tokio::spawn(Arc::clone(&file).watch(raft.state()));
@@ -108,8 +112,8 @@ pub async fn build(config: Config) -> anyhow::Result<Node> {
         provider: side.provider(local.id, &peers, &raft.state()),
         // On a thread of its own: no other work may delay a probe.
         prober: Arc::new(SocketProber::start_on_own_thread(Arc::clone(&clock))?),
-        transport: Arc::new(ReportSender::start(&local.peers, &raft.state())?),
-        ear: ear(&local, &clock)?,
+        transport: Arc::new(ReportSender::start(&local.peers, &raft.state(), &trust)?),
+        ear: ear(&local, &clock, &trust)?,
         examiner: Arc::clone(&examination) as _,
         clock,
     };
@@ -126,7 +130,7 @@ pub async fn build(config: Config) -> anyhow::Result<Node> {
     let assignments = AssignmentsService::new(&local.name, consensus);
     let hand = side.service(raft.state()).map(HandServer::new);
     let server = Server::builder()
-        .tcp_nodelay(true)
+        .layer(Judge::of(&cluster))
         .http2_keepalive_interval(Some(KEEPALIVE_EVERY))
         .http2_keepalive_timeout(Some(KEEPALIVE_TIMEOUT))
         .max_concurrent_streams(STREAMS_PER_CONNECTION)
@@ -135,7 +139,7 @@ pub async fn build(config: Config) -> anyhow::Result<Node> {
         .add_service(AssignmentsServer::new(assignments))
         .add_optional_service(hand)
         .add_service(AdminServer::from_arc(admin).max_decoding_message_size(QUESTION_BYTES))
-        .serve_with_incoming_shutdown(TcpListenerStream::new(listener), stop.clone().cancelled_owned());
+        .serve_with_incoming_shutdown(trust.incoming(listener), stop.clone().cancelled_owned());
     Ok(Node { address, raft, control, control_loop, server: tokio::spawn(server), stop })
 }
 
@@ -246,9 +250,9 @@ fn raft_settings(
 }
 
 /// Who hears the cluster that is followed, if one is.
-fn ear(local: &LocalConfig, clock: &Arc<dyn Clock>) -> anyhow::Result<Arc<dyn Ear>> {
+fn ear(local: &LocalConfig, clock: &Arc<dyn Clock>, trust: &Trust) -> anyhow::Result<Arc<dyn Ear>> {
     Ok(match &local.follow {
-        Some(follow) => Arc::new(FollowEar::start(&local.name, follow, Arc::clone(clock))?),
+        Some(follow) => Arc::new(FollowEar::start(&local.name, follow, Arc::clone(clock), trust)?),
         None => Arc::new(Deaf::new()),
     })
 }

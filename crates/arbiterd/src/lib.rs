@@ -17,8 +17,10 @@ pub mod logging;
 mod options;
 mod policy_file;
 mod reports;
+mod rights;
 mod shutdown;
 mod side;
+mod trust;
 
 pub use build::{Node, build};
 pub use options::{LogFormat, Options};

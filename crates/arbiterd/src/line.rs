@@ -4,7 +4,7 @@ use std::time::Duration;
 use tonic::transport::{Endpoint, Error};
 
 /// A new connection is given up after this; the next try follows soon.
-const CONNECT_TIMEOUT: Duration = Duration::from_millis(500);
+pub(crate) const CONNECT_TIMEOUT: Duration = Duration::from_millis(500);
 
 /// The same with the time that it takes to look up the node's name: a resolver that hangs must not keep us from asking
 /// it again when it has come back.
@@ -14,11 +14,10 @@ pub(crate) const LOOK_UP_AND_CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 const KEEPALIVE_EVERY: Duration = Duration::from_secs(1);
 const KEEPALIVE_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// The line to a node at that host and port. It is not opened yet.
+/// The way to a node at that host and port, before it is known how the node is recognised.
 pub(crate) fn to(address: &str) -> Result<Endpoint, Error> {
     let endpoint = Endpoint::from_shared(format!("http://{address}"))?;
     Ok(endpoint
-        .connect_timeout(CONNECT_TIMEOUT)
         .tcp_nodelay(true)
         .http2_keep_alive_interval(KEEPALIVE_EVERY)
         .keep_alive_timeout(KEEPALIVE_TIMEOUT)

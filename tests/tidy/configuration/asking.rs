@@ -50,6 +50,10 @@ gateway = "one"
 target = "192.0.2.1"
 [timing]
 [remediation]
+[tls]
+ca = "ca.crt"
+certificate = "node.crt"
+key = "node.key"
 [ec2]
 [log]
 "#;

@@ -27,6 +27,7 @@ const TYPES: &[(&str, &[&str])] = &[
     ("[remediation]", &["Remediation"]),
     ("[linux]", &["Linux"]),
     ("[follow]", &["FollowConfig"]),
+    ("[tls]", &["TlsConfig", "TlsFiles"]),
     ("[ec2]", &["Ec2Config"]),
     ("[log]", &["LogConfig"]),
 ];

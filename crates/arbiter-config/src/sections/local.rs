@@ -33,6 +33,7 @@ impl Document {
             log: self.log.clone(),
             ec2: self.ec2.clone(),
             follow: self.follow.clone(),
+            tls: self.tls.starting_in(folder),
         })
     }
 }

@@ -7,10 +7,11 @@ mod raft;
 mod routes;
 mod site;
 mod timing;
+mod tls;
 
 pub(crate) use timing::{remediation_counts, remediation_durations, timing_counts, timing_durations};
 
-use crate::config::{Ec2Config, FollowConfig, LogConfig, RaftTiming, Seed};
+use crate::config::{Ec2Config, FollowConfig, LogConfig, RaftTiming, Seed, TlsConfig};
 use crate::context::Context;
 use crate::reader::{Raw, Table};
 use arbiter_core::command::Mode;
@@ -34,6 +35,7 @@ const SECTIONS: &[&str] = &[
     "remediation",
     "linux",
     "follow",
+    "tls",
     "ec2",
     "log",
 ];
@@ -55,6 +57,7 @@ pub(crate) struct Document {
     log: LogConfig,
     ec2: Ec2Config,
     follow: Option<FollowConfig>,
+    tls: TlsConfig,
     nodes: Vec<NodeEntry>,
 }
 
@@ -92,10 +95,11 @@ impl Document {
         let raft = raft::read(&mut root);
         let (log, ec2) = (local::log(&mut root), local::ec2(&mut root));
         let follow = site::follow(&mut root);
+        let tls = tls::read(&mut root);
         if purpose == Use::Node {
             site::somebody_to_follow(&mut root, &policy);
         }
-        Some(Self { policy, raft, seed, log, ec2, follow, nodes })
+        Some(Self { policy, raft, seed, log, ec2, follow, tls, nodes })
     }
 }
 

@@ -91,6 +91,9 @@ pub(super) fn node_of(host: Host) -> Option<Node> {
     Node::FIVE.into_iter().find(|node| host_of(*node) == host)
 }
 
+/// Nobody else is on these wires.
+pub(super) const WITHOUT_TLS: &str = "\n[tls]\ninsecure_without_tls = true\n";
+
 /// Where these nodes are reached.
 pub(super) fn addresses(nodes: &[Node]) -> BTreeMap<Node, SocketAddr> {
     let at = |node| format!("{}:{PORT}", host_of(node).address()).parse().ok();
@@ -102,6 +105,7 @@ pub(super) fn cluster_toml(pace: Pace, nodes: &[Node]) -> String {
     let mut text =
         format!("version = 1\ncluster.name = \"lab\"\n\n{}{TIMES}{}", pace.of_raft(), pace.of_reports());
     text += REMEDIATION;
+    text += WITHOUT_TLS;
     for node in nodes {
         let host = host_of(*node);
         text += &format!(

@@ -3,7 +3,7 @@
 //!
 //! Its configuration is `deploy/site.example.toml` itself, with folders of the lab's and shorter waits.
 
-use super::cluster::{Pace, TIMES};
+use super::cluster::{Pace, TIMES, WITHOUT_TLS};
 use super::exec;
 use super::machine::{Machine, Pids, Service};
 use super::site::WaysBack;
@@ -47,6 +47,10 @@ pub(super) fn site_toml(pace: Pace) -> String {
         if line.starts_with('[') {
             section = line;
         }
+        // In its place stands what the cloud's nodes have.
+        if section == "[tls]" {
+            continue;
+        }
         if let Some(name) = line.strip_prefix("name = \"").and_then(|rest| rest.strip_suffix('"')) {
             node = name;
         }
@@ -64,6 +68,7 @@ pub(super) fn site_toml(pace: Pace) -> String {
         + pace.of_raft()
         + TIMES
         + pace.of_reports()
+        + WITHOUT_TLS
 }
 
 /// Where the nodes are reached.

@@ -7,7 +7,7 @@ use arbiter_proto::v1::raft_peer_client::RaftPeerClient;
 use arbiter_proto::v1::raft_peer_server::{RaftPeer, RaftPeerServer};
 use async_trait::async_trait;
 use std::collections::BTreeMap;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tonic::transport::{Channel, Endpoint};
 use tonic::{Code, Request, Response, Status};
@@ -22,16 +22,31 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
 /// that a peer that vanished without a word is reached anew as soon as it is back.
 const KEEPALIVE: Duration = Duration::from_secs(2);
 
+/// How a peer is connected to, when first needed: by the node that is meant, the way to it, and how long the making of a
+/// connection may take. Whoever wants the connections checked gives another one than [`plain`].
+pub type Dial = Arc<dyn Fn(NodeId, Endpoint, Duration) -> Channel + Send + Sync>;
+
+/// Connections that nobody checks.
+pub fn plain() -> Dial {
+    Arc::new(|_, endpoint, patience| endpoint.connect_timeout(patience).connect_lazy())
+}
+
+/// The node that the certificate of a connection names. Where a request has it among its extensions, it must be the sender's
+/// own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CertifiedNode(pub NodeId);
+
 /// Reaches peers by gRPC. The connections are made when first needed, and kept.
 pub struct GrpcWire {
     book: BTreeMap<NodeId, String>,
+    dial: Dial,
     channels: Mutex<BTreeMap<NodeId, (String, Channel)>>,
 }
 
 impl GrpcWire {
     /// `book`: where this node reaches its peers, as `host:port`.
-    pub fn new(book: BTreeMap<NodeId, String>) -> Self {
-        Self { book, channels: Mutex::new(BTreeMap::new()) }
+    pub fn new(book: BTreeMap<NodeId, String>, dial: Dial) -> Self {
+        Self { book, dial, channels: Mutex::new(BTreeMap::new()) }
     }
 
     fn client(&self, to: NodeId, address: Option<&str>) -> Result<RaftPeerClient<Channel>, WireError> {
@@ -41,9 +56,9 @@ impl GrpcWire {
         let channel = match channels.get(&to) {
             Some((known, channel)) if known == address => channel.clone(),
             _ => {
-                let channel = endpoint(address)
-                    .map_err(|error| WireError::Unreachable(format!("`{address}` is no address: {error}")))?
-                    .connect_lazy();
+                let endpoint = endpoint(address)
+                    .map_err(|error| WireError::Unreachable(format!("`{address}` is no address: {error}")))?;
+                let channel = (self.dial)(to, endpoint, CONNECT_TIMEOUT);
                 channels.insert(to, (address.to_owned(), channel.clone()));
                 channel
             }
@@ -56,7 +71,6 @@ impl GrpcWire {
 
 fn endpoint(address: &str) -> Result<Endpoint, tonic::transport::Error> {
     Ok(Endpoint::from_shared(format!("http://{address}"))?
-        .connect_timeout(CONNECT_TIMEOUT)
         .tcp_nodelay(true)
         .http2_keep_alive_interval(KEEPALIVE)
         .keep_alive_timeout(KEEPALIVE)
@@ -128,8 +142,9 @@ impl GrpcService {
             .max_encoding_message_size(MESSAGE_LIMIT_BYTES)
     }
 
-    async fn answer(&self, call: Call) -> Result<Answer, Status> {
-        self.service.answer(call).await.map_err(|error| match error {
+    async fn answer<T>(&self, request: Request<T>, call: fn(T) -> Call) -> Result<Answer, Status> {
+        let certified = request.extensions().get().map(|CertifiedNode(node)| *node);
+        self.service.answer_from(certified, call(request.into_inner())).await.map_err(|error| match error {
             WireError::Refused(reason) => Status::failed_precondition(reason),
             WireError::Timeout(after) => Status::deadline_exceeded(format!("not done within {after:?}")),
             WireError::Unreachable(reason) => Status::unavailable(reason),
@@ -153,39 +168,39 @@ impl RaftPeer for GrpcService {
         &self,
         request: Request<v1::PeerRequest>,
     ) -> Result<Response<v1::PeerReply>, Status> {
-        answered!(self.answer(Call::AppendEntries(request.into_inner())).await?, Peer)
+        answered!(self.answer(request, Call::AppendEntries).await?, Peer)
     }
 
     async fn vote(&self, request: Request<v1::PeerRequest>) -> Result<Response<v1::PeerReply>, Status> {
-        answered!(self.answer(Call::Vote(request.into_inner())).await?, Peer)
+        answered!(self.answer(request, Call::Vote).await?, Peer)
     }
 
     async fn install_snapshot(
         &self,
         request: Request<v1::PeerRequest>,
     ) -> Result<Response<v1::PeerReply>, Status> {
-        answered!(self.answer(Call::InstallSnapshot(request.into_inner())).await?, Peer)
+        answered!(self.answer(request, Call::InstallSnapshot).await?, Peer)
     }
 
     async fn call_election(
         &self,
         request: Request<v1::CallElectionRequest>,
     ) -> Result<Response<v1::CallElectionReply>, Status> {
-        answered!(self.answer(Call::CallElection(request.into_inner())).await?, CallElection)
+        answered!(self.answer(request, Call::CallElection).await?, CallElection)
     }
 
     async fn formation(
         &self,
         request: Request<v1::FormationRequest>,
     ) -> Result<Response<v1::FormationReply>, Status> {
-        answered!(self.answer(Call::Formation(request.into_inner())).await?, Formation)
+        answered!(self.answer(request, Call::Formation).await?, Formation)
     }
 
     async fn found(&self, request: Request<v1::FoundRequest>) -> Result<Response<v1::FoundReply>, Status> {
-        answered!(self.answer(Call::Found(request.into_inner())).await?, Found)
+        answered!(self.answer(request, Call::Found).await?, Found)
     }
 
     async fn admit(&self, request: Request<v1::AdmitRequest>) -> Result<Response<v1::AdmitReply>, Status> {
-        answered!(self.answer(Call::Admit(request.into_inner())).await?, Admit)
+        answered!(self.answer(request, Call::Admit).await?, Admit)
     }
 }

@@ -6,7 +6,7 @@ mod payload;
 mod service;
 
 pub use client::{Network, PeerNetwork};
-pub use grpc::{GrpcService, GrpcWire, MESSAGE_LIMIT_BYTES};
+pub use grpc::{CertifiedNode, Dial, GrpcService, GrpcWire, MESSAGE_LIMIT_BYTES, plain};
 pub use payload::Payload;
 pub use service::PeerService;
 
@@ -32,6 +32,21 @@ pub enum Call {
     Found(v1::FoundRequest),
     /// To be admitted.
     Admit(v1::AdmitRequest),
+}
+
+impl Call {
+    /// Who says that it calls.
+    pub fn header(&self) -> Option<&v1::PeerHeader> {
+        match self {
+            Self::AppendEntries(request) | Self::Vote(request) | Self::InstallSnapshot(request) => {
+                request.header.as_ref()
+            }
+            Self::CallElection(request) => request.header.as_ref(),
+            Self::Formation(request) => request.header.as_ref(),
+            Self::Found(request) => request.header.as_ref(),
+            Self::Admit(request) => request.header.as_ref(),
+        }
+    }
 }
 
 /// What a peer answers, each to the call of the same name.

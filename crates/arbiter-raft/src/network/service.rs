@@ -43,9 +43,21 @@ impl PeerService {
     /// [`WireError::Refused`] if it was not carried out, with the reason; [`WireError::Unreachable`] if this
     /// node has ended or its disk has failed.
     pub async fn answer(&self, call: Call) -> Result<Answer, WireError> {
+        self.answer_from(None, call).await
+    }
+
+    /// The same for a caller whose certificate names a node: it may speak for itself alone.
+    ///
+    /// # Errors
+    /// The same.
+    pub async fn answer_from(&self, certified: Option<NodeId>, call: Call) -> Result<Answer, WireError> {
         let node =
             self.node.upgrade().ok_or_else(|| WireError::Unreachable("the node has ended".to_owned()))?;
-        match tokio::time::timeout(CALL_LIMIT, answer(&node, call)).await {
+        let answered = async {
+            speaks_for_itself(certified, &call)?;
+            answer(&node, call).await
+        };
+        match tokio::time::timeout(CALL_LIMIT, answered).await {
             Ok(Err(WireError::Refused(reason))) => {
                 node.gate.say_refused("a peer's message is refused", &reason);
                 Err(WireError::Refused(reason))
@@ -59,6 +71,17 @@ impl PeerService {
 impl From<Refused> for WireError {
     fn from(refused: Refused) -> Self {
         Self::Refused(refused.to_string())
+    }
+}
+
+/// Whoever holds one node's certificate must not vote for another.
+fn speaks_for_itself(certified: Option<NodeId>, call: &Call) -> Result<(), WireError> {
+    let says = call.header().map(|header| NodeId(header.sender));
+    match (certified, says) {
+        (Some(certified), Some(says)) if certified != says => Err(WireError::Refused(format!(
+            "it says that it is node {says}, and its certificate is node {certified}'s"
+        ))),
+        _ => Ok(()),
     }
 }
 
@@ -268,6 +291,31 @@ async fn decide(node: &Inner, sender: NodeId, shown: Incarnation) -> (Admission,
                 Ok((_, other)) => ask_leader(format!("{other:?}")),
                 Err(error) => ask_leader(error.to_string()),
             }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_certificate_speaks_for_its_own_node_alone() {
+        let header = || Some(PeerHeader { sender: 2, ..PeerHeader::default() });
+        let calls = [
+            Call::Vote(PeerRequest { header: header(), ..PeerRequest::default() }),
+            Call::AppendEntries(PeerRequest { header: header(), ..PeerRequest::default() }),
+            Call::InstallSnapshot(PeerRequest { header: header(), ..PeerRequest::default() }),
+            Call::CallElection(CallElectionRequest { header: header(), ..CallElectionRequest::default() }),
+            Call::Formation(FormationRequest { header: header() }),
+            Call::Found(FoundRequest { header: header(), ..FoundRequest::default() }),
+            Call::Admit(AdmitRequest { header: header() }),
+        ];
+        for call in calls {
+            assert_eq!(speaks_for_itself(None, &call), Ok(()), "no TLS: {call:?}");
+            assert_eq!(speaks_for_itself(Some(NodeId(2)), &call), Ok(()), "{call:?}");
+            let refused = speaks_for_itself(Some(NodeId(3)), &call).unwrap_err().to_string();
+            assert!(refused.contains("says that it is node 2") && refused.contains("node 3's"), "{refused}");
         }
     }
 }

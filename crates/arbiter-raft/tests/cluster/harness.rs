@@ -5,7 +5,7 @@ use arbiter_core::ids::{Incarnation, NodeId};
 use arbiter_core::policy::Policy;
 use arbiter_core::state::ClusterState;
 use arbiter_core::time::UnixMs;
-use arbiter_raft::network::{Answer, Call, GrpcWire, Wire, WireError};
+use arbiter_raft::network::{Answer, Call, GrpcWire, Wire, WireError, plain};
 use arbiter_raft::store::SledStore;
 use arbiter_raft::{
     Environment, LogBounds, MemberSettings, ProposeError, RaftNode, RaftView, Settings, Standing, Timings,
@@ -160,7 +160,7 @@ impl Cluster {
     pub async fn start(&mut self, id: u64) {
         let settings = self.settings(id);
         let book = settings.members.iter().map(|member| (member.id, member.address.clone())).collect();
-        let wire = TestWire { me: id, wire: GrpcWire::new(book), lines: self.lines.clone() };
+        let wire = TestWire { me: id, wire: GrpcWire::new(book, plain()), lines: self.lines.clone() };
         let environment = Environment {
             store: Arc::new(SledStore::open(&settings.data_dir).unwrap()),
             wire: Arc::new(wire),

@@ -6,7 +6,7 @@ use arbiter_core::ids::NodeId;
 use arbiter_core::time::UnixMs;
 use arbiter_proto::v1::{PeerHeader, PeerRequest};
 use arbiter_raft::Standing;
-use arbiter_raft::network::{Call, GrpcWire, Wire, WireError};
+use arbiter_raft::network::{Call, GrpcWire, Wire, WireError, plain};
 use openraft::raft::VoteRequest;
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -29,7 +29,8 @@ fn refused(cluster: &Cluster, id: u64) -> Option<String> {
 
 /// Asks a node for its vote in a far term, with the credentials of another node.
 async fn ask_for_vote(cluster: &Cluster, from: u64, to: u64, header: PeerHeader) -> Result<(), WireError> {
-    let wire = GrpcWire::new(BTreeMap::from([(NodeId(to), cluster.address(to))]));
+    let book = BTreeMap::from([(NodeId(to), cluster.address(to))]);
+    let wire = GrpcWire::new(book, plain());
     let message = VoteRequest::<u64>::new(openraft::Vote::new(99, from), None);
     let payload = serde_json::to_vec(&message).unwrap();
     let request = PeerRequest { header: Some(header), payload, data: Vec::new() };

@@ -7,6 +7,7 @@ pub use trouble::CallError;
 
 use crate::failure::Place;
 use arbiter_proto::v1::admin_client::AdminClient;
+use arbiter_tls::{Credentials, Line, Meant};
 use std::time::Duration;
 use tokio::time::{Instant, timeout};
 use tonic::transport::{Channel, Endpoint};
@@ -40,14 +41,16 @@ pub enum Kind {
 #[derive(Debug)]
 pub struct Client {
     addresses: Vec<String>,
+    credentials: Option<Credentials>,
     /// The endpoint that answered last, and the connection to it: the first to be asked next time.
     connected: Option<(usize, Admin)>,
 }
 
 impl Client {
     /// A client that tries these addresses (`host:port`), in this order. Connects to none yet.
-    pub fn new(addresses: Vec<String>) -> Self {
-        Self { addresses, connected: None }
+    /// With credentials it believes only nodes of the cluster that they are for.
+    pub fn new(addresses: Vec<String>, credentials: Option<Credentials>) -> Self {
+        Self { addresses, credentials, connected: None }
     }
 
     /// Makes one call before `deadline`: of the first endpoint that answers.
@@ -116,7 +119,9 @@ impl Client {
         let began = Instant::now();
         let mut admin = match self.connected.take() {
             Some((known, admin)) if known == index => admin,
-            _ => connect(&self.addresses[index], share.min(CONNECT_TIMEOUT)).await?,
+            _ => {
+                connect(&self.addresses[index], self.credentials.as_ref(), share.min(CONNECT_TIMEOUT)).await?
+            }
         };
         let left = share.saturating_sub(began.elapsed());
         let mut request = Request::new(request);
@@ -133,12 +138,18 @@ impl Client {
     }
 }
 
-async fn connect(address: &str, within: Duration) -> Result<Admin, Trouble> {
+async fn connect(
+    address: &str,
+    credentials: Option<&Credentials>,
+    within: Duration,
+) -> Result<Admin, Trouble> {
     let endpoint = Endpoint::from_shared(format!("http://{address}"))
         .map_err(|error| Trouble::NotSent(format!("not an address: {error}")))?
         // Both ends are ours, and an operator waits.
         .tcp_nodelay(true);
-    match timeout(within, endpoint.connect()).await {
+    let cluster = credentials.map(|own| own.identity().cluster).unwrap_or_default();
+    let line = Line::new(endpoint, within, credentials, Meant { cluster, node: None });
+    match timeout(within, line.connect()).await {
         Ok(Ok(channel)) => Ok(AdminClient::new(channel).max_decoding_message_size(REPLY_BYTES_MAX)),
         Ok(Err(error)) => Err(Trouble::NotSent(deepest(&error))),
         Err(_) => Err(Trouble::NotSent(format!("no connection within {}", human(within)))),

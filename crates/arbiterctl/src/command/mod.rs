@@ -14,6 +14,7 @@ pub(crate) mod members;
 pub(crate) mod mode;
 pub(crate) mod pause;
 pub(crate) mod pin;
+pub(crate) mod pki;
 pub(crate) mod policy;
 mod preview;
 pub(crate) mod probes;

@@ -16,6 +16,7 @@ mod live;
 mod looking;
 mod man;
 mod overrides;
+mod pki;
 mod policy;
 mod pty;
 mod restart;

@@ -1,6 +1,7 @@
 //! Passing a question on to the leader.
 
 use crate::causes::{causes, innermost};
+use crate::trust::Trust;
 use arbiter_core::ids::NodeId;
 use arbiter_proto::v1::admin_client::AdminClient;
 use arbiter_proto::v1::hand_client::HandClient;
@@ -38,17 +39,16 @@ pub(crate) struct Peers {
 }
 
 impl Peers {
-    pub fn new(addresses: &BTreeMap<NodeId, String>) -> Result<Self, tonic::transport::Error> {
+    pub fn new(addresses: &BTreeMap<NodeId, String>, trust: &Trust) -> Result<Self, tonic::transport::Error> {
         let (mut channels, mut patient) = (BTreeMap::new(), BTreeMap::new());
         for (node, address) in addresses {
             let endpoint = Endpoint::from_shared(format!("http://{address}"))?
-                .connect_timeout(CONNECT_TIMEOUT)
-                .timeout(WRITE_TIMEOUT)
                 .http2_keep_alive_interval(KEEPALIVE_EVERY)
                 .keep_alive_timeout(KEEPALIVE_TIMEOUT)
                 .tcp_nodelay(true);
-            patient.insert(*node, endpoint.clone().timeout(EXAMINATION_TIMEOUT).connect_lazy());
-            channels.insert(*node, endpoint.connect_lazy());
+            let line = trust.line(endpoint, CONNECT_TIMEOUT, *node);
+            patient.insert(*node, line.clone().with_timeout(EXAMINATION_TIMEOUT).connect_lazy());
+            channels.insert(*node, line.with_timeout(WRITE_TIMEOUT).connect_lazy());
         }
         Ok(Self { channels, patient })
     }
@@ -128,7 +128,8 @@ mod tests {
     use tokio::net::TcpListener;
 
     async fn asked(address: SocketAddr) -> Status {
-        let peers = Peers::new(&BTreeMap::from([(NodeId(1), address.to_string())])).unwrap();
+        let book = BTreeMap::from([(NodeId(1), address.to_string())]);
+        let peers = Peers::new(&book, &Trust::none("vpn")).unwrap();
         written(peers.client(NodeId(1)).unwrap().operate(v1::OperateRequest::default()).await.unwrap_err())
     }
 

@@ -13,6 +13,7 @@ use crate::admin::operation::NAME_LIMIT;
 pub(crate) use crate::admin::operation::read as read_operation;
 use crate::examination::Examination;
 use crate::policy_file::PolicyFile;
+use crate::rights::{author, by_people};
 use arbiter_config::LocalConfig;
 use arbiter_control::{AskError, Control, Look};
 use arbiter_core::command::{Applied, Command, Proposal};
@@ -190,7 +191,7 @@ fn forwarded(asking: Option<v1::Asking>) -> Option<v1::Asking> {
 #[tonic::async_trait]
 impl Admin for AdminService {
     async fn status(&self, request: Request<v1::StatusRequest>) -> Result<Response<v1::StatusReply>, Status> {
-        let request = request.into_inner();
+        let request = by_people(request, |it| it.asking)?;
         let asking = request.asking.unwrap_or_default();
         let mut not_asked = None;
         if let Some(leader) = self.elsewhere(&asking) {
@@ -208,7 +209,7 @@ impl Admin for AdminService {
         &self,
         request: Request<v1::HistoryRequest>,
     ) -> Result<Response<v1::HistoryReply>, Status> {
-        let request = request.into_inner();
+        let request = by_people(request, |it| it.asking)?;
         let asking = request.asking.unwrap_or_default();
         let mut not_asked = None;
         if let Some(leader) = self.elsewhere(&asking) {
@@ -231,7 +232,7 @@ impl Admin for AdminService {
         &self,
         request: Request<v1::ExplainRequest>,
     ) -> Result<Response<v1::ExplainReply>, Status> {
-        let request = request.into_inner();
+        let request = by_people(request, |it| it.asking)?;
         let asking = request.asking.unwrap_or_default();
         let mut not_asked = None;
         if let Some(leader) = self.elsewhere(&asking) {
@@ -258,7 +259,8 @@ impl Admin for AdminService {
         &self,
         request: Request<v1::OperateRequest>,
     ) -> Result<Response<v1::OperateReply>, Status> {
-        let request = request.into_inner();
+        let by = author(&request)?;
+        let request = v1::OperateRequest { by, ..by_people(request, |it| it.asking)? };
         let asking = v1::Asking { stale: false, ..request.asking.unwrap_or_default() };
         if let Some(leader) = self.elsewhere(&asking) {
             let passed_on = v1::OperateRequest { asking: forwarded(request.asking), ..request };
@@ -297,7 +299,7 @@ impl Admin for AdminService {
         &self,
         request: Request<v1::PreviewRequest>,
     ) -> Result<Response<v1::PreviewReply>, Status> {
-        let request = request.into_inner();
+        let request = by_people(request, |it| it.asking)?;
         let asking = v1::Asking { stale: false, ..request.asking.unwrap_or_default() };
         if let Some(leader) = self.elsewhere(&asking) {
             let passed_on = v1::PreviewRequest { asking: forwarded(request.asking), ..request };
@@ -317,7 +319,7 @@ impl Admin for AdminService {
         &self,
         request: Request<v1::GetPolicyRequest>,
     ) -> Result<Response<v1::GetPolicyReply>, Status> {
-        let request = request.into_inner();
+        let request = by_people(request, |it| it.asking)?;
         let asking = request.asking.unwrap_or_default();
         let mut not_asked = None;
         if let Some(leader) = self.elsewhere(&asking) {
@@ -336,14 +338,14 @@ impl Admin for AdminService {
     }
 
     async fn doctor(&self, request: Request<v1::DoctorRequest>) -> Result<Response<v1::DoctorReply>, Status> {
-        self.examine(request.into_inner()).await.map(Response::new)
+        self.examine(by_people(request, |it| it.asking)?).await.map(Response::new)
     }
 
     async fn hand_over(
         &self,
         request: Request<v1::HandOverRequest>,
     ) -> Result<Response<v1::HandOverReply>, Status> {
-        let request = request.into_inner();
+        let request = by_people(request, |it| it.asking)?;
         let asking = v1::Asking { stale: false, ..request.asking.unwrap_or_default() };
         if let Some(leader) = self.elsewhere(&asking) {
             let passed_on = v1::HandOverRequest { asking: forwarded(request.asking), ..request };

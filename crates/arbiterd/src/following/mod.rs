@@ -7,7 +7,8 @@ mod stream;
 #[cfg(test)]
 mod tests;
 
-use crate::line;
+use crate::line::{self, CONNECT_TIMEOUT};
+use crate::trust::Trust;
 use arbiter_config::FollowConfig;
 use arbiter_control::clock::Clock;
 use arbiter_control::ear::Ear;
@@ -89,6 +90,7 @@ impl FollowEar {
         me: &str,
         follow: &FollowConfig,
         clock: Arc<dyn Clock>,
+        trust: &Trust,
     ) -> Result<Self, tonic::transport::Error> {
         let words = Arc::new(Words {
             began: clock.now(),
@@ -103,7 +105,7 @@ impl FollowEar {
                 follower: me.to_owned(),
                 cluster: follow.cluster.clone(),
                 address: address.clone(),
-                endpoint: line::to(address)?,
+                line: trust.line_to_cluster(line::to(address)?, CONNECT_TIMEOUT, &follow.cluster),
                 words: Arc::clone(&words),
             };
             tokio::spawn(listener.keep_listening(routes.subscribe()));

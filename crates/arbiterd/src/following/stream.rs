@@ -10,12 +10,12 @@ use arbiter_core::policy::FOLLOWING_ROUTES_MAX;
 use arbiter_core::time::MonoMs;
 use arbiter_proto::v1;
 use arbiter_proto::v1::assignments_client::AssignmentsClient;
+use arbiter_tls::Line;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::watch;
 use tonic::Status;
-use tonic::transport::Endpoint;
 
 /// A stream that is silent for so long is broken: the other side speaks every second.
 const SILENCE: Duration = Duration::from_secs(3);
@@ -37,7 +37,7 @@ pub(super) struct Listener {
     /// The name of the cluster that is meant.
     pub cluster: String,
     pub address: String,
-    pub endpoint: Endpoint,
+    pub line: Line,
     pub words: Arc<Words>,
 }
 
@@ -90,8 +90,7 @@ impl Listener {
     async fn listen(&self, routes: &BTreeSet<RouteId>, heard: &mut bool) -> Result<(), Status> {
         let late = |_| Status::deadline_exceeded(format!("no answer within {LOOK_UP_AND_CONNECT_TIMEOUT:?}"));
         let begin = async {
-            let channel =
-                self.endpoint.connect().await.map_err(|error| Status::from_error(Box::new(error)))?;
+            let channel = self.line.connect().await.map_err(|error| Status::from_error(Box::new(error)))?;
             let mut client = AssignmentsClient::new(channel).max_decoding_message_size(WORD_BYTES);
             let routes = routes.iter().map(|route| route.0.clone()).collect();
             client.watch(v1::WatchRequest { follower: self.follower.clone(), routes }).await

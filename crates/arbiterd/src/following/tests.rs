@@ -2,6 +2,7 @@
 
 use super::FollowEar;
 use crate::assignments::AssignmentsService;
+use crate::trust::Trust;
 use arbiter_config::FollowConfig;
 use arbiter_control::consensus::{Consensus, ProposeError, Role, View};
 use arbiter_control::ear::Ear;
@@ -113,7 +114,7 @@ impl Cloud {
 fn ear(nodes: &[&Cloud]) -> FollowEar {
     let nodes = nodes.iter().map(|cloud| cloud.address.to_string()).collect();
     let follow = FollowConfig { cluster: "vpn".to_owned(), nodes };
-    let ear = FollowEar::start("core", &follow, Arc::new(BoottimeClock)).unwrap();
+    let ear = FollowEar::start("core", &follow, Arc::new(BoottimeClock), &Trust::none("site")).unwrap();
     ear.listen_for(BTreeSet::from(["private-1".into()]));
     ear
 }

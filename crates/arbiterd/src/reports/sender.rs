@@ -2,7 +2,8 @@
 //! replaced, never queued.
 
 use crate::causes::innermost;
-use crate::line::{self, LOOK_UP_AND_CONNECT_TIMEOUT};
+use crate::line::{self, CONNECT_TIMEOUT, LOOK_UP_AND_CONNECT_TIMEOUT};
+use crate::trust::Trust;
 use arbiter_control::transport::Transport;
 use arbiter_core::ids::{ClusterId, NodeId};
 use arbiter_core::report::Parcel;
@@ -10,6 +11,7 @@ use arbiter_core::state::ClusterState;
 use arbiter_proto::report::write_parcel;
 use arbiter_proto::v1;
 use arbiter_proto::v1::reports_client::ReportsClient;
+use arbiter_tls::Line;
 use futures::StreamExt;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -17,7 +19,6 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::Instant;
 use tokio_stream::wrappers::WatchStream;
-use tonic::transport::Endpoint;
 use tonic::{Code, Status};
 
 /// A stream ends by itself after this long, and a new one is begun. One that hangs although its connection seems alive
@@ -47,13 +48,14 @@ impl ReportSender {
     pub fn start(
         addresses: &BTreeMap<NodeId, String>,
         state: &watch::Receiver<Arc<ClusterState>>,
+        trust: &Trust,
     ) -> Result<Self, tonic::transport::Error> {
         let mut peers = BTreeMap::new();
         for (peer, address) in addresses {
-            let endpoint = line::to(address)?;
+            let line = trust.line(line::to(address)?, CONNECT_TIMEOUT, *peer);
             let (sender, newest) = watch::channel(None);
             peers.insert(*peer, sender);
-            tokio::spawn(keep_sending(*peer, endpoint, newest, state.clone()));
+            tokio::spawn(keep_sending(*peer, line, newest, state.clone()));
         }
         Ok(Self { peers })
     }
@@ -70,7 +72,7 @@ impl Transport for ReportSender {
 
 async fn keep_sending(
     peer: NodeId,
-    endpoint: Endpoint,
+    line: Line,
     mut newest: watch::Receiver<Option<Parcel>>,
     state: watch::Receiver<Arc<ClusterState>>,
 ) {
@@ -79,7 +81,7 @@ async fn keep_sending(
     while newest.changed().await.is_ok() {
         let Some(cluster) = state.borrow().cluster_id.clone() else { continue };
         let began = Instant::now();
-        let broken = send_until_broken(&endpoint, cluster, newest.clone()).await;
+        let broken = send_until_broken(&line, cluster, newest.clone()).await;
         if began.elapsed() >= GOOD_AFTER {
             said = false;
         }
@@ -101,11 +103,11 @@ async fn keep_sending(
 
 /// Sends until that does not work any more, and says why.
 async fn send_until_broken(
-    endpoint: &Endpoint,
+    line: &Line,
     cluster: ClusterId,
     newest: watch::Receiver<Option<Parcel>>,
 ) -> Status {
-    let channel = match tokio::time::timeout(LOOK_UP_AND_CONNECT_TIMEOUT, endpoint.connect()).await {
+    let channel = match tokio::time::timeout(LOOK_UP_AND_CONNECT_TIMEOUT, line.connect()).await {
         Ok(Ok(channel)) => channel,
         Ok(Err(error)) => return Status::from_error(Box::new(error)),
         Err(_) => {

@@ -16,6 +16,8 @@ mod full_disk;
 #[cfg(test)]
 mod majority;
 mod operating;
+#[cfg(test)]
+mod pairs;
 mod policy;
 mod preview;
 mod restart;
@@ -26,3 +28,5 @@ mod starts;
 #[cfg(test)]
 mod status_port;
 mod strangers;
+#[cfg(test)]
+mod tls;

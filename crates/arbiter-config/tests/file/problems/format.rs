@@ -126,7 +126,7 @@ f:2:1: error: cluster.name: `name` is missing
 f:67:2: error: unknown key `metrics`
     67 | [metrics]
        |  ^^^^^^^
-  help: known: `version`, `cluster`, `raft`, `node`, `gateway`, `path`, `route`, `probe`, `timing`, `remediation`, `linux`, `follow`, `ec2`, `log`
+  help: known: `version`, `cluster`, `raft`, `node`, `gateway`, `path`, `route`, `probe`, `timing`, `remediation`, `linux`, `follow`, `tls`, `ec2`, `log`
 
 1 error
 "#,

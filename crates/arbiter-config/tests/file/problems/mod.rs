@@ -8,6 +8,7 @@ mod nodes;
 mod numbers;
 mod probes;
 mod routes;
+mod tls;
 
 use arbiter_config::{load, parse, parse_policy};
 use arbiter_core::ids::NodeId;

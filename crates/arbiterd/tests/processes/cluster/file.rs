@@ -50,11 +50,19 @@ pub struct Plan {
     pub status_ports: bool,
     /// The mode that the cluster is formed in.
     pub mode: &'static str,
+    /// Whether all connections are checked.
+    pub tls: bool,
 }
 
 impl Default for Plan {
     fn default() -> Self {
-        Self { order: [WITNESS, ONE, TWO], unknown_grace: "60s", status_ports: false, mode: "act" }
+        Self {
+            order: [WITNESS, ONE, TWO],
+            unknown_grace: "60s",
+            status_ports: false,
+            mode: "act",
+            tls: false,
+        }
     }
 }
 

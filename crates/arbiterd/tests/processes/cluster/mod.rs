@@ -7,6 +7,7 @@ mod process;
 mod referee;
 mod rights;
 mod small_disk;
+mod trust;
 
 pub use ask::{has_alarm, is_linearizable, route_of};
 pub use door::Door;
@@ -14,10 +15,13 @@ pub use file::{Addresses, Plan, cluster_toml, node_addresses};
 pub use process::{Process, arbiterd, last_words, output, started_by};
 pub use rights::{without, without_ping};
 pub use small_disk::SmallDisk;
+pub use trust::Pki;
 
+use arbiter_core::ids::NodeId;
 use arbiter_lab::calllog::CallRecord;
 use arbiter_lab::endpoint::{Endpoint, EndpointHandle, EndpointSettings};
 use arbiter_proto::v1::admin_client::AdminClient;
+use arbiter_tls::{Line, Meant};
 use rustix::process::Signal;
 use std::collections::BTreeMap;
 use std::fmt;
@@ -87,6 +91,8 @@ pub struct Cluster {
     pub addresses: Addresses,
     running: BTreeMap<Member, Process>,
     clients: BTreeMap<Member, AdminClient<Channel>>,
+    /// Certificates, where the plan wants them.
+    pub pki: Option<Pki>,
     folder: TempDir,
     _room: SemaphorePermit<'static>,
 }
@@ -104,14 +110,19 @@ impl Cluster {
         };
         let folder = tempfile::tempdir().unwrap();
         std::fs::create_dir(folder.path().join("bin")).unwrap();
-        std::fs::write(folder.path().join("cluster.toml"), cluster_toml(plan, &addresses)).unwrap();
+        let text = cluster_toml(plan, &addresses);
+        std::fs::write(folder.path().join("cluster.toml"), &text).unwrap();
+        let pki = plan.tls.then(|| Pki::found(folder.path(), &text));
+        let admin = pki.as_ref().map(|pki| pki.person("arbiter://test/admin/anna"));
         let client = |member: Member| {
             let peer = Peer::from_shared(format!("http://{}", addresses.nodes[member.index()])).unwrap();
-            (member, AdminClient::new(peer.timeout(PATIENCE).connect_lazy()))
+            let meant = Meant { cluster: "test".to_owned(), node: Some(NodeId(member.number().into())) };
+            let line = Line::new(peer.timeout(PATIENCE), PATIENCE, admin.as_ref(), meant);
+            (member, AdminClient::new(line.connect_lazy()))
         };
         let clients = ALL.into_iter().map(client).collect();
         let running = BTreeMap::new();
-        Self { ec2, tunnels, hosts, addresses, running, clients, folder, _room: room }
+        Self { ec2, tunnels, hosts, addresses, running, clients, pki, folder, _room: room }
     }
 
     /// Three nodes that run and have formed their cluster, all routes at home, nothing left to do.
@@ -134,7 +145,8 @@ impl Cluster {
 
     /// The command that starts a node as this cluster does.
     pub fn command(&self, member: Member) -> Command {
-        self.command_with(member, &self.folder().join("cluster.toml"))
+        let file = if self.pki.is_some() { format!("{member}.toml") } else { "cluster.toml".to_owned() };
+        self.command_with(member, &self.folder().join(file))
     }
 
     /// The same with another file.
