@@ -2,7 +2,7 @@
 
 use crate::identity::{Identity, Who};
 use crate::line::Meant;
-use crate::material::{Bytes, Files, LoadError, Material, Problem, days, wall_seconds};
+use crate::material::{Bytes, Files, LoadError, Material, Problem, days, days_left, wall_seconds};
 use crate::verify::{Called, Callers, provider};
 use arbiter_core::ids::NodeId;
 use rustls::client::Resumption;
@@ -17,6 +17,9 @@ use std::time::Duration;
 
 /// How often the files are looked at. Three small files: what that costs can't be measured.
 const LOOK_EVERY: Duration = Duration::from_secs(2);
+
+/// From so many days before its end on it is said that a certificate ends.
+const ENDS_SOON_DAYS: u64 = 30;
 
 /// HTTP/2, which gRPC speaks.
 const PROTOCOL: &[u8] = b"h2";
@@ -174,8 +177,15 @@ fn say_doubt(material: &Material) {
 /// Looks at the files again and again. What is new is taken without a restart; connections that are open stay as they
 /// are. What can't be used is said once, and the old ones stay.
 pub async fn keep_fresh(credentials: Credentials) {
-    let mut said = None;
+    let (mut said, mut said_days) = (None, None);
     loop {
+        let days_left = days_left(credentials.not_after(), wall_seconds());
+        if days_left < ENDS_SOON_DAYS && said_days != Some(days_left) {
+            let identity = credentials.identity();
+            tracing::warn!(%identity, days_left, "this node's certificate ends soon: renew it");
+        }
+        // Once a day.
+        said_days = Some(days_left);
         tokio::time::sleep(LOOK_EVERY).await;
         let looking = credentials.clone();
         let looked = tokio::task::spawn_blocking(move || looking.look_again()).await;

@@ -123,7 +123,8 @@ pub async fn build(config: Config) -> anyhow::Result<Node> {
     let (seat, of_raft) = (control.clone(), raft.clone());
     let admin = Arc::new(AdminService::new(&local, seat, of_raft, peers, Arc::clone(&file), examination));
     if let Some(http) = http {
-        let seat = http::Seat { admin: Arc::clone(&admin), control: control.clone(), file };
+        let seat =
+            http::Seat { admin: Arc::clone(&admin), control: control.clone(), file, trust: trust.clone() };
         http::start(http, Arc::new(seat), lease_ms, stop.clone());
     }
     let reports = ReportService::new(control.clone(), raft.state());

@@ -4,7 +4,9 @@ use anyhow::Context;
 use arbiter_config::{LocalConfig, TlsFiles};
 use arbiter_core::ids::NodeId;
 use arbiter_raft::network::Dial;
-use arbiter_tls::{Bounds, Credentials, Files, Holder, Incoming, Line, Meant, incoming, keep_fresh};
+use arbiter_tls::{
+    Bounds, Credentials, Files, Holder, Incoming, Line, Meant, days_left, incoming, keep_fresh, wall_seconds,
+};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpListener;
@@ -40,6 +42,11 @@ impl Trust {
         Self { cluster: cluster.to_owned(), credentials: None }
     }
 
+    #[cfg(test)]
+    pub fn by(credentials: Credentials) -> Self {
+        Self { cluster: credentials.identity().cluster, credentials: Some(credentials) }
+    }
+
     /// Reads what the file names. It must be run inside of a runtime: the files are looked at again from now on.
     pub fn open(local: &LocalConfig, cluster: &str) -> anyhow::Result<Self> {
         let Some(TlsFiles { ca, certificate, key }) = local.tls.files.clone() else {
@@ -70,6 +77,12 @@ impl Trust {
     pub fn dial(&self) -> Dial {
         let trust = self.clone();
         Arc::new(move |node, endpoint, patience| trust.line(endpoint, patience, node).connect_lazy())
+    }
+
+    /// How many days the certificate lasts.
+    pub fn days_left(&self) -> Option<u64> {
+        let not_after = self.credentials.as_ref().map(Credentials::not_after)?;
+        Some(days_left(not_after, wall_seconds()))
     }
 
     /// Takes connections of those who may call.

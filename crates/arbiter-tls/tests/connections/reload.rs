@@ -16,6 +16,7 @@ async fn new_files_are_taken_and_bad_ones_are_not() {
 
     let (log, _listening) = Log::listen();
     tokio::spawn(keep_fresh(credentials.clone()));
+    log.line_with(&["WARN", "this node's certificate ends soon: renew it", "days_left=1"]).await;
     // Half of a file, as a copy that is under way.
     let good = std::fs::read_to_string(&files.certificate).unwrap();
     write(&files.certificate, &good[..good.len() / 2]);

@@ -11,8 +11,10 @@ use arbiter_core::ids::{ClusterId, Epoch, LogIndex, NodeId};
 use arbiter_core::policy::{Policy, Target};
 use arbiter_core::rules::proves;
 use arbiter_core::state::{Assignment, ClusterState};
+use arbiter_pki::{Folder, Validity};
 use arbiter_probe::BoottimeClock;
 use arbiter_proto::v1::assignments_server::AssignmentsServer;
+use arbiter_tls::{Bounds, Credentials, Files, Holder, Identity, incoming};
 use async_trait::async_trait;
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
@@ -22,7 +24,6 @@ use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep};
-use tokio_stream::wrappers::TcpListenerStream;
 
 /// Generous: what is waited for takes milliseconds.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -89,6 +90,10 @@ fn state(cluster: &str, path: &str, index: u64) -> Arc<ClusterState> {
 
 impl Cloud {
     fn start(at: &str, state: Arc<ClusterState>) -> Self {
+        Self::start_with(at, state, None)
+    }
+
+    fn start_with(at: &str, state: Arc<ClusterState>, credentials: Option<Credentials>) -> Self {
         let log = Arc::new(Committed(watch::Sender::new(state)));
         let service = AssignmentsService::new("witness", Arc::clone(&log) as _);
         let listener = std::net::TcpListener::bind(at).unwrap();
@@ -100,7 +105,7 @@ impl Cloud {
         let listener = TcpListener::from_std(listener).unwrap();
         let server = tonic::transport::Server::builder()
             .add_service(AssignmentsServer::new(service))
-            .serve_with_incoming(TcpListenerStream::new(listener));
+            .serve_with_incoming(incoming(listener, credentials, Bounds::USUAL));
         tokio::spawn(async move { server.await.unwrap() });
         drop(inside);
         Self { log, address, runtime: Some(runtime) }
@@ -112,9 +117,13 @@ impl Cloud {
 }
 
 fn ear(nodes: &[&Cloud]) -> FollowEar {
+    ear_with(nodes, &Trust::none("site"))
+}
+
+fn ear_with(nodes: &[&Cloud], trust: &Trust) -> FollowEar {
     let nodes = nodes.iter().map(|cloud| cloud.address.to_string()).collect();
     let follow = FollowConfig { cluster: "vpn".to_owned(), nodes };
-    let ear = FollowEar::start("core", &follow, Arc::new(BoottimeClock), &Trust::none("site")).unwrap();
+    let ear = FollowEar::start("core", &follow, Arc::new(BoottimeClock), trust).unwrap();
     ear.listen_for(BTreeSet::from(["private-1".into()]));
     ear
 }
@@ -185,4 +194,29 @@ async fn silence_makes_it_old_and_what_comes_back_is_heard_again() {
     assert!(heard.age_ms >= 1_900, "{}", heard.age_ms);
     let _again = Cloud::start(&address, state("vpn", "tunnel-2", 9));
     until(&ear, "tunnel-2").await;
+}
+
+#[tokio::test]
+async fn a_cluster_that_may_follow_hears_by_certificates_and_another_hears_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let pki = Folder::at(folder.path());
+    pki.init("vpn", Validity::days(3)).unwrap();
+    let node = |cluster: &str, id: u64, followers: &[&str]| {
+        let identity = Identity::node(cluster, NodeId(id));
+        // Of two clusters under one authority the files are named by the id alone.
+        let paths = pki.issue(&identity, Validity::days(2)).unwrap();
+        let ca = pki.authority().certificate;
+        let files = Files { ca, certificate: paths.certificate, key: paths.key };
+        let holder = Holder::Node { cluster: cluster.to_owned(), id: NodeId(id) };
+        Credentials::open(files, holder, followers.iter().map(|it| (*it).to_owned()).collect()).unwrap()
+    };
+    let cloud =
+        Cloud::start_with("127.0.0.1:0", state("vpn", "tunnel-2", 7), Some(node("vpn", 1, &["site"])));
+    let stranger = ear_with(&[&cloud], &Trust::by(node("other", 12, &[])));
+    let plain = ear(&[&cloud]);
+    let follower = ear_with(&[&cloud], &Trust::by(node("site", 11, &[])));
+    until(&follower, "tunnel-2").await;
+    cloud.says(state("vpn", "tunnel-1", 8));
+    until(&follower, "tunnel-1").await;
+    assert!(stranger.heard().is_none() && plain.heard().is_none());
 }

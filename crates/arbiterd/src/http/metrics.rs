@@ -31,6 +31,16 @@ pub(super) fn write(look: &Look, lease_ms: u64) -> String {
     text.into_text()
 }
 
+/// The same of the node's certificate; nothing if it has none.
+pub(super) fn certificate(days_left: Option<u64>) -> String {
+    let mut text = Exposition::default();
+    if let Some(days) = days_left {
+        let help = "How many whole days this node's certificate lasts; nobody believes it from its end on.";
+        text.gauge("arbiter_certificate_days_left", help, number(days));
+    }
+    text.into_text()
+}
+
 fn consensus(text: &mut Exposition, look: &Look, lease_ms: u64) {
     let (state, view) = (&look.state, &look.view);
     let voters = view.voters.len();

@@ -154,7 +154,8 @@ async fn leader(State(port): State<Arc<Port>>) -> Response {
 async fn metrics(State(port): State<Arc<Port>>) -> Response {
     let written = port.metrics.get(async {
         let look = port.look().await?;
-        Ok(Bytes::from(metrics::write(&look, port.lease_ms)))
+        let certificate = metrics::certificate(port.source.certificate_days_left());
+        Ok(Bytes::from(metrics::write(&look, port.lease_ms) + &certificate))
     });
     answer(METRICS_TYPE, within(LOOP_LIMIT, written).await)
 }

@@ -2,6 +2,7 @@
 
 use crate::admin::AdminService;
 use crate::policy_file::PolicyFile;
+use crate::trust::Trust;
 use arbiter_control::{Control, Look};
 use arbiter_proto::v1;
 use arbiter_proto::v1::admin_server::Admin;
@@ -24,6 +25,11 @@ const EVENTS: u32 = 30;
 pub(crate) trait Source: Send + Sync + 'static {
     /// What its loop sees, now.
     async fn look(&self) -> Result<Look, String>;
+
+    /// How many days the node's certificate lasts, if it has one.
+    fn certificate_days_left(&self) -> Option<u64> {
+        None
+    }
 
     /// What `arbiterctl status` would be told here.
     async fn status(&self, stale: bool) -> Result<v1::StatusReply, String>;
@@ -64,6 +70,7 @@ pub(crate) struct Seat {
     pub admin: Arc<AdminService>,
     pub control: Control,
     pub file: Arc<PolicyFile>,
+    pub trust: Trust,
 }
 
 #[async_trait]
@@ -72,6 +79,10 @@ impl Source for Seat {
         let mut look = self.control.look().await.map_err(|error| error.to_string())?;
         self.file.warn_in(&mut look);
         Ok(look)
+    }
+
+    fn certificate_days_left(&self) -> Option<u64> {
+        self.trust.days_left()
     }
 
     async fn status(&self, stale: bool) -> Result<v1::StatusReply, String> {

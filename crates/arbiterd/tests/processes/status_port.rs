@@ -1,6 +1,7 @@
 //! The status ports of real processes: who leads, who is ready, and the same page as everywhere.
 
 use crate::cluster::{ALL, Cluster, Member, ONE, PATIENCE, Plan, TWO, WITNESS};
+use arbiter_pki::Validity;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
@@ -89,4 +90,20 @@ async fn without_a_majority_nobody_leads_or_is_ready_and_all_that_run_are_alive(
     assert_eq!(metric(&cluster, ONE, "arbiter_leader").await, Some(0.0));
     cluster.start_node(TWO);
     cluster.until("a leader again", async |c| (leaders(c).await.len() == 1).then_some(())).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_days_that_a_certificate_lasts_are_a_number() {
+    let mut cluster = Cluster::prepare(&Plan { tls: true, status_ports: true, ..Plan::default() }).await;
+    cluster.start_node(ONE);
+    let days = async |cluster: &mut Cluster| metric(cluster, ONE, "arbiter_certificate_days_left").await;
+    let left = cluster.until("the days left", days).await;
+    // The day that has begun may not have ended yet.
+    assert!([29.0, 30.0].contains(&left), "{left}");
+    // It is said in time, and a renewed one counts.
+    cluster.until_logged(ONE, "this node's certificate ends soon: renew it").await;
+    let pki = cluster.pki.as_ref().unwrap();
+    pki.authority.renew(&"arbiter://test/node/1".parse().unwrap(), Validity::days(90)).unwrap();
+    let renewed = async |cluster: &mut Cluster| days(cluster).await.filter(|left| *left > 80.0);
+    cluster.until("the days of the new one", renewed).await;
 }
