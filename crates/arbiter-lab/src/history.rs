@@ -105,6 +105,8 @@ pub struct Truth {
     pub cuts: BTreeSet<(String, String)>,
     /// Nodes whose process stands still or is dead.
     pub processes_still: BTreeSet<String>,
+    /// Nodes that run with an empty disk, and whom no operator has asked to let in again.
+    pub disks_lost: BTreeSet<String>,
     /// Of a hundred packets between nodes so many are lost.
     pub loss_percent: u8,
 }
@@ -162,6 +164,11 @@ pub enum Asked {
     Undrain {
         /// The gateway.
         gateway: String,
+    },
+    /// A node whose disk was lost is let in again.
+    Readmit {
+        /// The node.
+        node: String,
     },
 }
 

@@ -3,6 +3,11 @@
 use arbiter_control::clock::Clock;
 use arbiter_core::time::{MonoMs, UnixMs};
 use rustix::time::{ClockId, Timespec, clock_gettime};
+#[expect(
+    clippy::disallowed_types,
+    reason = "this is the one place that reads the wall clock for all others"
+)]
+use std::time::SystemTime;
 
 /// CLOCK_BOOTTIME, and CLOCK_REALTIME for people.
 ///
@@ -19,12 +24,19 @@ impl Clock for BoottimeClock {
         MonoMs(whole_ms(clock_gettime(ClockId::Boottime)))
     }
 
+    /// By way of libc: what sets a process's clock for a test (libfaketime) stands there.
+    #[expect(
+        clippy::disallowed_types,
+        reason = "this is the one place that reads the wall clock for all others"
+    )]
     fn wall_ms(&self) -> UnixMs {
-        UnixMs(whole_ms(clock_gettime(ClockId::Realtime)))
+        // A clock that shows a time before 1970 shows 1970.
+        let since_1970 = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        UnixMs(u64::try_from(since_1970.as_millis()).unwrap_or(u64::MAX))
     }
 }
 
-/// Negative readings (a wall clock before 1970) are zero.
+/// Nothing is negative.
 fn whole_ms(time: Timespec) -> u64 {
     let seconds = u64::try_from(time.tv_sec).unwrap_or(0);
     let nanos = u64::try_from(time.tv_nsec).unwrap_or(0);

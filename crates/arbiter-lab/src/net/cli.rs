@@ -3,7 +3,7 @@
 use super::cluster::Pace;
 use super::control::{self, Answer, Request};
 use super::faults::{FaultName, FaultOrder, Zone};
-use super::lab::Settings;
+use super::lab::{Harm, Settings};
 use super::partition_cli::{self, PartitionArgs};
 use super::race_cli::{self, RaceArgs};
 use super::sandbox::{self, LOG, Rights};
@@ -220,6 +220,7 @@ impl BuildArgs {
             pace: self.pace,
             site,
             sla_every: Duration::from_millis(self.sla_every_ms),
+            harm: Harm::default(),
         })
     }
 }

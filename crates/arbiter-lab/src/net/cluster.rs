@@ -3,6 +3,7 @@
 use super::charon::CHILD;
 use super::machine::{Machine, Service};
 use super::topology::{ENDPOINT_ADDRESS, ENDPOINT_PORT, Host, SIDES};
+use super::wall_clock;
 use crate::demo::cluster::{GATEWAYS, Node, topology_toml};
 use crate::programs;
 use clap::ValueEnum;
@@ -145,12 +146,23 @@ fn probes(pace: Pace) -> String {
 }
 
 /// Starts the node of a host, as its boot does; nothing where no node belongs.
-pub(super) fn start(host: Host, machine: &mut Machine, folder: &Path, arbiterd: &Path) -> anyhow::Result<()> {
+///
+/// `clocks` is the library by which its wall clock can be set, if it is to be.
+pub(super) fn start(
+    host: Host,
+    machine: &mut Machine,
+    folder: &Path,
+    arbiterd: &Path,
+    clocks: Option<&Path>,
+) -> anyhow::Result<()> {
     let Some(node) = node_of(host) else { return Ok(()) };
     let home = folder.join("hosts").join(host.name());
     let endpoint_url = format!("http://{ENDPOINT_ADDRESS}:{ENDPOINT_PORT}");
     machine.start(Service::Arbiterd, arbiterd, |command| {
         programs::be_node(command, node, &home, &endpoint_url, &folder.join("cluster.toml"));
+        if let Some(library) = clocks {
+            wall_clock::wear(command, library, &home);
+        }
     })
 }
 

@@ -9,9 +9,11 @@ use super::nat;
 use super::peers::{self, Peer};
 use super::site::{self, IpSla, SiteSide, WaysBack};
 use super::site_cluster;
+use super::small_disk;
 use super::topology::{ENDPOINT_ADDRESS, ENDPOINT_PORT, Host};
 use super::turns::Turns;
 use super::vpc::{self, VpcRouter};
+use super::wall_clock;
 use super::wires::{self, Machines};
 use crate::demo::cluster::{GATEWAYS, Node};
 use crate::demo::scene::Scene;
@@ -20,6 +22,7 @@ use crate::endpoint::{Endpoint, EndpointHandle, EndpointSettings};
 use crate::faults::{Effect, Fault};
 use crate::world::{Change, InstanceState, What, World};
 use anyhow::Context;
+use std::collections::BTreeSet;
 use std::convert::Infallible;
 use std::io::Read;
 use std::net::SocketAddr;
@@ -48,6 +51,17 @@ pub(super) struct Settings {
     pub site: SiteSide,
     /// How often the routers' reachability tracking looks.
     pub sla_every: Duration,
+    /// Whether the nodes' wall clocks can be set, and their disks filled.
+    pub harm: Harm,
+}
+
+/// What can be done to the nodes of a lab beside what can be done to any process.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Harm {
+    /// The library by which their wall clocks are set; none where they can't be.
+    pub clocks: Option<PathBuf>,
+    /// Whether their disks are small enough to be filled.
+    pub small_disks: bool,
 }
 
 impl Settings {
@@ -85,6 +99,8 @@ pub(super) struct Lab {
 pub(super) struct Inner {
     pub machines: Machines,
     pub trouble: Trouble,
+    /// Hosts whose node may end by itself: something is done to it that it can't live with.
+    pub may_end: BTreeSet<Host>,
     vpc: VpcRouter,
 }
 
@@ -116,6 +132,9 @@ impl Lab {
         machines.insert(Host::Vpc, vpc);
         for host in settings.hosts().filter(|host| *host != Host::Vpc) {
             charon::configure(host, &folder_of(host), esp, &secret)?;
+            if cluster::node_of(host).is_some() {
+                settings.harm.prepare(&folder_of(host)).await?;
+            }
             let machine = Machine::switch_on(host, &folder_of(host)).await?;
             pids.set(host, Some(machine.pid()));
             machines.insert(host, machine);
@@ -123,7 +142,12 @@ impl Lab {
         }
         wires::connect_last(&machines).await?;
         let world = endpoint.world().snapshot();
-        let mut inner = Inner { machines, trouble: Trouble::default(), vpc: VpcRouter::default() };
+        let mut inner = Inner {
+            machines,
+            trouble: Trouble::default(),
+            may_end: BTreeSet::new(),
+            vpc: VpcRouter::default(),
+        };
         inner.machine(Host::Vpc)?.ip(&vpc::rules(&world)).await?;
         inner.machine(Host::Internet)?.nft(&nat::of_site()).await?;
         inner.vpc.program(&inner.machines, &world).await?;
@@ -182,7 +206,8 @@ impl Lab {
         if self.settings.site == SiteSide::Cluster {
             site_cluster::start(host, machine, &self.settings.folder, arbiterd)?;
         }
-        cluster::start(host, machine, &self.settings.folder, arbiterd)
+        let clocks = self.settings.harm.clocks.as_deref();
+        cluster::start(host, machine, &self.settings.folder, arbiterd, clocks)
     }
 
     /// Boots a host that is off; one that is on is left alone.
@@ -291,7 +316,22 @@ impl Lab {
 
     /// Fails if a process has ended that nobody killed.
     pub async fn check(&self) -> anyhow::Result<()> {
-        self.inner.lock().await.machines.values_mut().try_for_each(Machine::check)
+        let Inner { machines, may_end, .. } = &mut *self.inner.lock().await;
+        machines.iter_mut().try_for_each(|(host, machine)| machine.check(may_end.contains(host)))
+    }
+}
+
+impl Harm {
+    /// Makes a node's host ready for it, before it is switched on for the first time.
+    async fn prepare(&self, home: &Path) -> anyhow::Result<()> {
+        std::fs::create_dir_all(home).with_context(|| format!("{} can't be made", home.display()))?;
+        if self.clocks.is_some() {
+            wall_clock::set(home, 0)?;
+        }
+        if self.small_disks {
+            small_disk::mount(home).await?;
+        }
+        Ok(())
     }
 }
 

@@ -222,9 +222,22 @@ impl Machine {
         self.services.contains_key(&service)
     }
 
-    /// Fails if a service has ended that nobody killed.
-    pub fn check(&mut self) -> anyhow::Result<()> {
+    /// Whether a service has ended that nobody killed; it is as if it had never been started then.
+    pub fn has_ended(&mut self, service: Service) -> anyhow::Result<bool> {
+        let Some(child) = self.services.get_mut(&service) else { return Ok(false) };
+        let ended = child.try_wait()?.is_some();
+        if ended {
+            self.services.remove(&service);
+        }
+        Ok(ended)
+    }
+
+    /// Fails if a service has ended that nobody killed; the node only if it may not end.
+    pub fn check(&mut self, node_may_end: bool) -> anyhow::Result<()> {
         for (service, child) in &mut self.services {
+            if node_may_end && *service == Service::Arbiterd {
+                continue;
+            }
             if let Some(status) = child.try_wait()? {
                 let (name, host) = (service.name(), self.host);
                 let log = self.folder.join(format!("{name}.log"));

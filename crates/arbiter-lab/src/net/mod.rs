@@ -32,10 +32,12 @@ mod scenarios;
 mod serve;
 mod site;
 mod site_cluster;
+mod small_disk;
 mod status;
 mod topology;
 mod turns;
 mod vpc;
+mod wall_clock;
 mod wires;
 
 pub use cli::{NetArgs, run};

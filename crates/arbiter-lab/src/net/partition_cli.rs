@@ -1,12 +1,13 @@
 //! `arbiter-lab net partition`: one partition test, in a lab that ends with it.
 
 use super::cluster::Pace;
-use super::lab::Settings;
+use super::lab::{Harm, Settings};
 use super::partition::{Kind, Order};
 use super::peers::Peer;
 use super::sandbox::{self, Rights};
 use super::serve;
 use super::site::SiteSide;
+use super::wall_clock;
 use crate::demo::cluster::Node;
 use crate::programs;
 use anyhow::Context;
@@ -78,12 +79,27 @@ impl PartitionArgs {
             pace: self.pace,
             site: SiteSide::IpSla,
             sla_every: TRACKING_EVERY,
+            harm: self.harm()?,
+        })
+    }
+
+    fn kinds(&self) -> Vec<Kind> {
+        if self.nemesis.is_empty() { Kind::all() } else { self.nemesis.clone() }
+    }
+
+    /// What the nodes have to be prepared for; the others have no node.
+    fn harm(&self) -> anyhow::Result<Harm> {
+        let (ours, kinds) = (self.who.pace().is_some(), self.kinds());
+        let clocks = ours && kinds.contains(&Kind::ClockJumps);
+        Ok(Harm {
+            clocks: clocks.then(wall_clock::library).transpose()?,
+            small_disks: ours && kinds.contains(&Kind::DiskFull),
         })
     }
 
     fn order(&self) -> Order {
-        let kinds = if self.nemesis.is_empty() { Kind::all() } else { self.nemesis.clone() };
-        Order { who: self.who, seed: self.seed, seconds: self.seconds, kinds, history: self.history.clone() }
+        let (kinds, history) = (self.kinds(), self.history.clone());
+        Order { who: self.who, seed: self.seed, seconds: self.seconds, kinds, history }
     }
 
     /// The same arguments, for ourselves inside.

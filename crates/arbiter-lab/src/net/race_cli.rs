@@ -1,7 +1,7 @@
 //! `arbiter-lab net race`: one peer, one fault, so many runs, in a lab that ends with them.
 
 use super::cluster::Pace;
-use super::lab::Settings;
+use super::lab::{Harm, Settings};
 use super::peers::Peer;
 use super::race::{RaceFault, RaceOrder};
 use super::sandbox::{self, Rights};
@@ -71,6 +71,7 @@ impl RaceArgs {
             pace: self.peer.pace().unwrap_or(Pace::Default),
             site: SiteSide::IpSla,
             sla_every: TRACKING_EVERY,
+            harm: Harm::default(),
         })
     }
 

@@ -1,11 +1,13 @@
 //! The lab's own process, inside its namespaces.
 
+use super::cluster;
 use super::control;
 use super::lab::{Lab, Settings};
 use super::partition::{self, Order};
 use super::race::{self, RaceOrder};
 use super::sandbox;
 use super::scenarios::{self, Case, Watch};
+use super::small_disk;
 use crate::signals::{INTERRUPTED, Signals};
 use anyhow::Context;
 use serde::Serialize;
@@ -34,8 +36,11 @@ pub(super) async fn race(settings: Settings, order: RaceOrder) -> anyhow::Result
 
 /// Builds a lab, lets trouble come over it, and clears its folder away; it is kept, if that could not be done.
 pub(super) async fn partition(settings: Settings, order: &Order) -> anyhow::Result<ExitCode> {
-    let folder = settings.folder.clone();
+    let (folder, nodes) = (settings.folder.clone(), settings.nodes);
     let result = live(settings, async |lab: &Lab| partition::perform(lab, order, &say).await).await;
+    for node in nodes {
+        small_disk::unmount(&folder.join("hosts").join(cluster::host_of(*node).name())).await?;
+    }
     clear_away(&folder, result.is_ok())?;
     Ok(match result? {
         Some(()) => ExitCode::SUCCESS,

@@ -1,8 +1,7 @@
 //! What is promised, one file each. Each is judged by what was seen from outside: EC2's call log, what operators were told,
 //! what every node tells of its history, and the truth about hosts, tunnels and lines.
 //!
-//! L2 needs quiet around one fault and is judged by the lab's scenarios; S7 (a lost disk) by `arbiter-raft`'s tests and
-//! by the simulation.
+//! L2 needs quiet around one fault and is judged by the lab's scenarios.
 
 mod l1;
 pub mod linear;
@@ -12,6 +11,7 @@ mod s3;
 mod s4;
 mod s5;
 mod s6;
+mod s7;
 #[cfg(test)]
 mod tests;
 
@@ -27,6 +27,7 @@ pub fn judge(run: &Run) -> Vec<Violation> {
         found.extend(s2::judge(run));
         found.extend(s3::judge(run));
         found.extend(s6::judge(run));
+        found.extend(s7::judge(run));
         found.extend(linear::judge(run));
     }
     found.extend(s4::judge(run));

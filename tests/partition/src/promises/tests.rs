@@ -1,6 +1,6 @@
 //! Each judge on a run that breaks its promise, and on one that only almost does.
 
-use super::{l1, linear, s1, s2, s3, s4, s5, s6};
+use super::{l1, linear, s1, s2, s3, s4, s5, s6, s7};
 use crate::coverage;
 use crate::run::Run;
 use arbiter_lab::history::{
@@ -365,4 +365,24 @@ fn an_end_that_is_not_well_and_a_nemesis_that_never_landed_are_seen() {
     };
     assert_eq!((bridge(0), bridge(1)), (true, false));
     assert!(Run::of(vec![start("ours")]).is_err(), "cut off");
+}
+
+#[test]
+fn s7_a_node_with_an_empty_disk_that_takes_part_is_seen() {
+    let judge = |lines: Vec<Line>| {
+        let lost = truth(2_000, |so| so.disks_lost = ["witness".to_owned()].into());
+        let [begin, let_in] = [0, 4_000].map(|at_ms| truth(at_ms, |_| ()));
+        s7::judge(&ours([begin, lost, let_in].into_iter().chain(lines).collect())).len()
+    };
+    let read = |asked_ms, answered_ms, linearizable| {
+        let seen = Answer::Seen { linearizable, applied: 9, paused: false };
+        judge(vec![asked(asked_ms, 1, Asked::Read), answered(answered_ms, 1, seen)])
+    };
+    assert_eq!(read(2_100, 2_200, true), 1);
+    assert_eq!(read(2_100, 2_200, false), 0, "anybody may tell what he knows");
+    assert_eq!(read(1_900, 2_100, true), 0, "it may have been answered before the disk was lost");
+    assert_eq!(read(3_900, 4_100, true), 0, "or after it was let in");
+    assert_eq!(judge(vec![asked(2_100, 1, Asked::Pause), answered(2_200, 1, accepted(9))]), 1);
+    assert_eq!(judge(vec![Line::Call(moved(1, 2_500, "4.1", 1, 2))]), 1);
+    assert_eq!(judge(vec![Line::Call(moved(1, 4_500, "4.1", 1, 2))]), 0);
 }

@@ -1,10 +1,19 @@
 //! What is really so, and the pen that writes everything down.
 
+use crate::demo::cluster::GATEWAYS;
 use crate::history::{Line, Truth, Writer};
+use crate::net::cluster::host_of;
 use crate::net::lab::Lab;
 use anyhow::Context;
+use std::collections::BTreeSet;
+use std::convert::Infallible;
 use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+use tokio::time::sleep;
+
+/// Between two looks at hosts and tunnels.
+const LOOK_EVERY: Duration = Duration::from_millis(200);
 
 /// The truth and the history. Its clock is the EC2 endpoint's.
 pub(super) struct Ground<'a> {
@@ -63,5 +72,30 @@ impl<'a> Ground<'a> {
         let mut known = self.known();
         known.requests += 1;
         known.requests
+    }
+}
+
+/// Watches over hosts and tunnels, and writes down what is so. Goes on until something fails.
+pub(super) async fn look_after(ground: &Ground<'_>) -> anyhow::Result<Infallible> {
+    loop {
+        for gateway in GATEWAYS {
+            let (name, host) = (gateway.node.name(), host_of(gateway.node));
+            let on = ground.lab.pids.of(host).is_some();
+            let answers = on && ground.lab.tunnel_answers(host).await;
+            ground.change(|truth| {
+                put(&mut truth.hosts_off, name, !on);
+                put(&mut truth.tunnels_silent, name, !answers);
+            })?;
+        }
+        ground.lab.check().await?;
+        sleep(LOOK_EVERY).await;
+    }
+}
+
+pub(super) fn put(names: &mut BTreeSet<String>, name: &str, there: bool) {
+    if there {
+        names.insert(name.to_owned());
+    } else {
+        names.remove(name);
     }
 }

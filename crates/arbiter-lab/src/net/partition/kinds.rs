@@ -36,6 +36,12 @@ pub(in crate::net) enum Kind {
     NodeKilled,
     /// All processes are killed at once, and start again.
     AllKilled,
+    /// A node's wall clock is set wrong, by a fifth of a second to an hour, ahead or behind.
+    ClockJumps,
+    /// The disk of a node has no room left: the node ends. With room again it starts.
+    DiskFull,
+    /// The disk of a node is lost, and another is put in its place: the node must wait until an operator lets it in.
+    DiskLost,
     /// EC2 does what it is told, and its answers get lost.
     RepliesLost,
     /// EC2 takes a second longer.

@@ -3,6 +3,7 @@
 //!
 //! Those whom Route Arbiter replaces can be put in its place, and meet the same.
 
+mod deeds;
 mod events;
 mod ground;
 mod kinds;
@@ -81,7 +82,7 @@ pub(super) async fn perform(lab: &Lab, order: &Order, say: &(dyn Fn(&str) + Sync
     let gather = async { if ours { told.gather(&ground).await } else { std::future::pending().await } };
     let end = tokio::select! {
         end = run => end?,
-        Err(error) = nemesis::look_after(&ground) => return Err(error),
+        Err(error) = ground::look_after(&ground) => return Err(error),
         Err(error) = gather => return Err(error),
     };
     if ours {

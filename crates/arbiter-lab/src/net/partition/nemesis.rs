@@ -1,22 +1,21 @@
-//! Each nemesis: how it comes over somebody, how it is mended, and whether it had an effect at all.
+//! Each nemesis: when it comes, and how it comes over somebody.
 
-use super::ground::Ground;
+use super::deeds::{Deed, mend, pair, signal};
+use super::ground::{Ground, put};
 use super::kinds::Kind;
 use crate::demo::cluster::{GATEWAYS, Node};
 use crate::faults::{Effect, Fault, Silence};
-use crate::history::{Line, Nemesis, Truth};
+use crate::history::{Line, Nemesis};
 use crate::net::cluster::host_of;
-use crate::net::faults::{FaultName, FaultOrder, Zone, instance_of};
+use crate::net::faults::{FaultName, FaultOrder, Zone};
 use crate::net::machine::Service;
-use crate::net::scenarios::counted;
 use crate::net::topology::{ENDPOINT_PORT, Host};
+use crate::net::{small_disk, wall_clock};
 use crate::world::{Destination, ON_PREMISES, Target};
 use anyhow::Context;
 use rand::Rng;
 use rand::rngs::StdRng;
 use rand::seq::{IteratorRandom, SliceRandom};
-use std::collections::BTreeSet;
-use std::convert::Infallible;
 use std::time::Duration;
 use tokio::time::{Instant, sleep};
 
@@ -26,8 +25,8 @@ const LOSS_PERCENT: u8 = 33;
 const SLOW_MS: u64 = 1_000;
 /// How much later EC2 does what it has accepted: after its caller has given up.
 const LATE_MS: u64 = 3_000;
-/// Between two looks at hosts and tunnels.
-const LOOK_EVERY: Duration = Duration::from_millis(200);
+/// By how much a clock is set wrong, from and to: around the 50 ms that a leader bears, as people do it, and by hours.
+const JUMPS_MS: [(i64, i64); 3] = [(200, 2_000), (2_000, 60_000), (60_000, 3_600_000)];
 /// Between two nemeses.
 const REST_MS: std::ops::Range<u64> = 300..4_000;
 
@@ -37,22 +36,6 @@ pub(super) struct Victims {
     pub nodes: Vec<Node>,
     /// What runs on each.
     pub service: Service,
-}
-
-/// What was done, to be undone.
-enum Deed {
-    /// Rules of nftables on a host, in a table of this name; they count what they drop.
-    Rules { host: Host, table: String, cuts: Vec<(Node, Node)>, lossy: bool },
-    /// Processes that stand still.
-    Still { node: Node, pid: u32 },
-    /// Processes that were killed.
-    Dead { nodes: Vec<Node> },
-    /// Faults of the endpoint.
-    Ec2 { faults: Vec<u64> },
-    /// A gateway without power.
-    Off { node: Node },
-    /// Nothing to undo; how often it was done.
-    Done { landed: u64 },
 }
 
 /// Lets one nemesis come after the other, until the time is over.
@@ -162,6 +145,9 @@ async fn strike(
             let node = of_kind(ground, victims, kind == Kind::LeaderKilled, dice)?;
             kill(ground, victims.service, vec![node]).await
         }
+        Kind::ClockJumps => jump(ground, anybody(victims, dice)?, dice),
+        Kind::DiskFull => fill(ground, anybody(victims, dice)?).await,
+        Kind::DiskLost => lose_disk(ground, anybody(victims, dice)?).await,
         Kind::AllKilled => kill(ground, victims.service, victims.nodes.clone()).await,
         Kind::RepliesLost | Kind::Ec2Slow | Kind::Throttled | Kind::AppliedLate => of_ec2(ground, kind),
         Kind::TunnelCut | Kind::GatewayCrash => {
@@ -212,10 +198,6 @@ async fn cut(
     Ok((whom, Deed::Rules { host: Host::Vpc, table, cuts, lossy: loss.is_some() }))
 }
 
-fn pair((from, to): &(Node, Node)) -> (String, String) {
-    (from.to_string(), to.to_string())
-}
-
 async fn without_ec2(ground: &Ground<'_>, node: Node) -> anyhow::Result<(String, Deed)> {
     let (host, table) = (host_of(node), table_name(ground));
     let rules = format!(
@@ -241,19 +223,6 @@ async fn stand_still(ground: &Ground<'_>, service: Service, node: Node) -> anyho
     Ok((node.to_string(), Deed::Still { node, pid }))
 }
 
-/// A process may have ended with its host meanwhile: then there is nobody to be told.
-fn signal(pid: u32, signal: rustix::process::Signal) {
-    if let Some(pid) = rustix::process::Pid::from_raw(pid.cast_signed()) {
-        rustix::process::kill_process(pid, signal).ok();
-    }
-}
-
-/// Whether a process is stopped by a signal.
-fn stands(pid: u32) -> bool {
-    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
-    stat.rsplit_once(')').is_some_and(|(_, rest)| rest.trim_start().starts_with('T'))
-}
-
 async fn kill(ground: &Ground<'_>, service: Service, nodes: Vec<Node>) -> anyhow::Result<(String, Deed)> {
     ground.change(|truth| truth.processes_still.extend(nodes.iter().map(ToString::to_string)))?;
     let mut inner = ground.lab.lock().await;
@@ -267,6 +236,42 @@ async fn kill(ground: &Ground<'_>, service: Service, nodes: Vec<Node>) -> anyhow
     }
     let whom: Vec<_> = dead.iter().map(ToString::to_string).collect();
     Ok((whom.join(", "), Deed::Dead { nodes: dead }))
+}
+
+/// Sets a clock wrong, ahead or behind.
+fn jump(ground: &Ground<'_>, node: Node, dice: &mut StdRng) -> anyhow::Result<(String, Deed)> {
+    let (shortest, longest) = *JUMPS_MS.choose(dice).context("a clock jumps somewhere")?;
+    let far = dice.gen_range(shortest..=longest);
+    let ahead_ms = if dice.r#gen() { far } else { -far };
+    wall_clock::set(&ground.lab.folder_of(host_of(node)), ahead_ms)?;
+    Ok((format!("{node} {ahead_ms:+} ms"), Deed::Clock { node, ahead_ms }))
+}
+
+async fn fill(ground: &Ground<'_>, node: Node) -> anyhow::Result<(String, Deed)> {
+    ground.change(|truth| put(&mut truth.processes_still, node.name(), true))?;
+    let host = host_of(node);
+    ground.lab.lock().await.may_end.insert(host);
+    small_disk::fill(&ground.lab.folder_of(host))?;
+    Ok((node.to_string(), Deed::Full { node }))
+}
+
+async fn lose_disk(ground: &Ground<'_>, node: Node) -> anyhow::Result<(String, Deed)> {
+    let host = host_of(node);
+    ground.change(|truth| put(&mut truth.processes_still, node.name(), true))?;
+    let mut inner = ground.lab.lock().await;
+    if let Some(machine) = inner.machines.get_mut(&host) {
+        machine.kill(Service::Arbiterd).await?;
+    }
+    small_disk::empty(&ground.lab.folder_of(host))?;
+    ground.change(|truth| {
+        put(&mut truth.disks_lost, node.name(), true);
+        put(&mut truth.processes_still, node.name(), false);
+    })?;
+    // A host that is off starts its node when it boots.
+    if inner.machines.contains_key(&host) {
+        ground.lab.start_services(&mut inner, host).await?;
+    }
+    Ok((node.to_string(), Deed::Lost { node }))
 }
 
 fn of_ec2(ground: &Ground<'_>, kind: Kind) -> anyhow::Result<(String, Deed)> {
@@ -328,96 +333,4 @@ fn hand_on_route(ground: &Ground<'_>, route: usize, to: usize) -> anyhow::Result
         .edit(|world, act| world.set_route(act, route.table, &destination, target));
     moved.map_err(|refusal| anyhow::anyhow!("{refusal:?}"))?;
     Ok((route.route.to_owned(), Deed::Done { landed: 1 }))
-}
-
-/// Undoes a deed, and says how often it had an effect.
-async fn mend(ground: &Ground<'_>, victims: &Victims, deed: Deed) -> anyhow::Result<u64> {
-    match deed {
-        Deed::Done { landed } => Ok(landed),
-        Deed::Rules { host, table, cuts, lossy } => {
-            let landed = take_away(ground, host, &table).await?;
-            ground.change(|truth| {
-                truth.cuts.retain(|there| !cuts.iter().any(|cut| pair(cut) == *there));
-                if lossy {
-                    truth.loss_percent = 0;
-                }
-            })?;
-            Ok(landed)
-        }
-        Deed::Still { node, pid } => {
-            let landed = u64::from(stands(pid));
-            signal(pid, rustix::process::Signal::CONT);
-            ground.change(|truth| runs_again(truth, &[node]))?;
-            Ok(landed)
-        }
-        Deed::Dead { nodes } => {
-            let mut inner = ground.lab.lock().await;
-            for node in &nodes {
-                if inner.machines.contains_key(&host_of(*node)) {
-                    ground.lab.start_services(&mut inner, host_of(*node)).await?;
-                }
-            }
-            drop(inner);
-            // Those that were not killed, because their host was off, have been written down as well.
-            ground.change(|truth| runs_again(truth, &victims.nodes))?;
-            Ok(nodes.len() as u64)
-        }
-        Deed::Ec2 { faults } => {
-            let all = ground.lab.endpoint.faults();
-            let met = all.list().iter().filter(|set| faults.contains(&set.id)).map(|set| set.met).sum();
-            for id in faults {
-                all.remove(id);
-            }
-            Ok(met)
-        }
-        Deed::Off { node } => {
-            let host = host_of(node);
-            let mut inner = ground.lab.lock().await;
-            let powered = ground.lab.is_powered(host);
-            // Otherwise somebody has it stopped or started meanwhile: EC2 boots it.
-            if powered {
-                ground.lab.edit(|world| world.set_impaired(instance_of(host), Some(false), Some(false)))?;
-                ground.lab.boot(&mut inner, host).await?;
-            }
-            Ok(1)
-        }
-    }
-}
-
-fn runs_again(truth: &mut Truth, nodes: &[Node]) {
-    truth.processes_still.retain(|name| !nodes.iter().any(|node| node.name() == name));
-}
-
-/// Takes a table away; gives the packets that it dropped. It may have gone with its host.
-async fn take_away(ground: &Ground<'_>, host: Host, table: &str) -> anyhow::Result<u64> {
-    let inner = ground.lab.lock().await;
-    let Some(machine) = inner.machines.get(&host) else { return Ok(0) };
-    let Ok(rules) = machine.run(&["nft", "list", "table", "inet", table], "").await else { return Ok(0) };
-    machine.nft(&format!("delete table inet {table}\n")).await?;
-    Ok(counted(&rules))
-}
-
-/// Watches over hosts and tunnels, and writes down what is so. Goes on until something fails.
-pub(super) async fn look_after(ground: &Ground<'_>) -> anyhow::Result<Infallible> {
-    loop {
-        for gateway in GATEWAYS {
-            let (name, host) = (gateway.node.name(), host_of(gateway.node));
-            let on = ground.lab.pids.of(host).is_some();
-            let answers = on && ground.lab.tunnel_answers(host).await;
-            ground.change(|truth| {
-                put(&mut truth.hosts_off, name, !on);
-                put(&mut truth.tunnels_silent, name, !answers);
-            })?;
-        }
-        ground.lab.check().await?;
-        sleep(LOOK_EVERY).await;
-    }
-}
-
-fn put(names: &mut BTreeSet<String>, name: &str, there: bool) {
-    if there {
-        names.insert(name.to_owned());
-    } else {
-        names.remove(name);
-    }
 }

@@ -5,8 +5,8 @@ use crate::demo::cluster::{GATEWAYS, Node};
 use crate::history::{Answer, Asked, Invoke, Line, Return};
 use arbiter_proto::v1::operate_request::Operation;
 use arbiter_proto::v1::{
-    Asking, Drain, OperateRequest, PauseCluster, Pin, ResumeCluster, StatusRequest, Switchover, Undrain,
-    Unpin,
+    Asking, Drain, OperateRequest, PauseCluster, Pin, Readmit, ResumeCluster, StatusRequest, Switchover,
+    Undrain, Unpin,
 };
 use rand::Rng;
 use rand::rngs::StdRng;
@@ -21,8 +21,8 @@ const PATIENCE: Duration = Duration::from_secs(5);
 const THINKS_MS: std::ops::Range<u64> = 100..900;
 /// Of a hundred requests so many only read.
 const READS_PERCENT: u32 = 60;
-/// How long it may take to withdraw everything in the end.
-const WITHDRAWS_FOR: Duration = Duration::from_secs(60);
+/// How long it may take until everything is withdrawn in the end, or a node is let in again.
+const INSISTS_FOR: Duration = Duration::from_secs(60);
 
 /// Works until the time is over.
 pub(super) async fn work(
@@ -74,22 +74,24 @@ pub(super) async fn withdraw(ground: &Ground<'_>) -> anyhow::Result<()> {
         // A switchover holds until its path is Down or somebody switches home.
         all.push(Asked::Switchover { route: gateway.route.to_owned(), path: gateway.tunnel.to_owned() });
     }
-    let deadline = Instant::now() + WITHDRAWS_FOR;
+    let deadline = Instant::now() + INSISTS_FOR;
     for asked in all {
-        let mut nodes = ground.lab.settings.nodes.iter().copied().cycle();
-        loop {
-            let node = nodes.next().unwrap_or(Node::Witness);
-            match ask(ground, "operator-0", node, &asked).await? {
-                Answer::Unknown { why } => {
-                    anyhow::ensure!(
-                        Instant::now() < deadline,
-                        "{asked:?} is not answered for {WITHDRAWS_FOR:?} after all was mended: {why}"
-                    );
-                    sleep(Duration::from_millis(200)).await;
-                }
-                _ => break,
-            }
-        }
+        insist(ground, &asked, deadline).await?;
+    }
+    Ok(())
+}
+
+/// Lets a node whose disk was lost in again.
+pub(super) async fn readmit(ground: &Ground<'_>, node: Node) -> anyhow::Result<()> {
+    insist(ground, &Asked::Readmit { node: node.to_string() }, Instant::now() + INSISTS_FOR).await
+}
+
+/// Asks one node after the other, until one knows what came of it.
+async fn insist(ground: &Ground<'_>, asked: &Asked, deadline: Instant) -> anyhow::Result<()> {
+    for node in ground.lab.settings.nodes.iter().copied().cycle() {
+        let Answer::Unknown { why } = ask(ground, "operator-0", node, asked).await? else { break };
+        anyhow::ensure!(Instant::now() < deadline, "{asked:?} is not answered for {INSISTS_FOR:?}: {why}");
+        sleep(Duration::from_millis(200)).await;
     }
     Ok(())
 }
@@ -166,5 +168,6 @@ fn operation(asked: &Asked) -> Option<Operation> {
         Asked::Unpin { route } => Operation::Unpin(Unpin { route }),
         Asked::Drain { gateway } => Operation::Drain(Drain { gateway, reason: reason() }),
         Asked::Undrain { gateway } => Operation::Undrain(Undrain { gateway }),
+        Asked::Readmit { node } => Operation::Readmit(Readmit { node }),
     })
 }
