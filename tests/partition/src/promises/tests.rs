@@ -244,8 +244,19 @@ fn a_gateway_that_is_stopped_while_it_is_seen_and_two_at_once_are_seen() {
     assert_eq!(judge(vec![], vec![stop(1, 20_000, 1)]), 1, "it was well");
     assert_eq!(judge(vec![truth(10_000, off)], vec![stop(1, 20_000, 1)]), 0);
     assert_eq!(judge(vec![truth(10_000, off)], vec![stop(1, 20_000, 1), stop(2, 30_000, 2)]), 1, "two");
-    let start = power(2, 25_000, "4.2", "StartInstances", 1);
-    assert_eq!(judge(vec![truth(10_000, off)], vec![stop(1, 20_000, 1), start, stop(3, 30_000, 2)]), 0);
+    let stop_late = || Call { late: true, applied_ms: Some(24_000), ..stop(1, 20_000, 1) };
+    assert_eq!(judge(vec![truth(10_000, off)], vec![stop_late(), stop(2, 30_000, 2)]), 0, "EC2's doing");
+    let started_at = |applied_ms, late| {
+        let start = power(2, 22_000, "4.2", "StartInstances", 1);
+        let start = Call { applied_ms: Some(applied_ms), late, ..start };
+        judge(vec![truth(10_000, off)], vec![stop(1, 20_000, 1), start, stop(3, 30_000, 2)])
+    };
+    assert_eq!(
+        (started_at(22_075, false), started_at(25_000, true)),
+        (0, 0),
+        "early or late, it was started"
+    );
+    assert_eq!(started_at(31_000, true), 1, "too late");
 }
 
 #[test]
