@@ -55,11 +55,16 @@ fn same_everywhere(run: &Run) -> Vec<String> {
     found
 }
 
+/// What an operator has asked for: its actor is the request's name.
+fn is_an_operators(event: &Event) -> bool {
+    matches!(event.event.as_str(), "operated" | "readmitted")
+}
+
 /// What was acknowledged is there; what was refused is not; nothing is there twice.
 fn acknowledged(run: &Run) -> Vec<String> {
     let mut by_actor: BTreeMap<&str, BTreeSet<u64>> = BTreeMap::new();
     for (index, events) in run.history() {
-        for event in events.iter().filter(|event| event.event == "operated") {
+        for event in events.iter().filter(|event| is_an_operators(event)) {
             by_actor.entry(&event.actor).or_default().insert(index);
         }
     }

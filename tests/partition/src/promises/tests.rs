@@ -268,6 +268,8 @@ fn what_was_acknowledged_must_be_there_and_what_was_refused_must_not() {
         s6::judge(&ours(lines)).len()
     };
     assert_eq!(judge(accepted(8), of(8, "operator-1")), 0);
+    let readmitted = told_by_all(8, "readmitted", "witness", "may come back", ["", "operator-1", ""]);
+    assert_eq!(judge(accepted(8), readmitted), 0);
     assert_eq!(judge(accepted(8), of(9, "operator-1")), 1, "elsewhere");
     assert_eq!(judge(accepted(8), vec![]), 1, "nowhere");
     let refused = || Answer::Refused { why: "no".to_owned() };

@@ -21,7 +21,7 @@ use crate::history::{Call, End, GatewayFacts, Line, NodeFacts, Start};
 use crate::seeing::LOOK_EVERY;
 use events::Told;
 use ground::Ground;
-use nemesis::Victims;
+use nemesis::{LONG_REST_MS, REST_MS, Victims};
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 use std::path::PathBuf;
@@ -134,6 +134,7 @@ async fn trouble(
     let (world, others): (Vec<_>, Vec<_>) = kinds.iter().copied().partition(|kind| kind.is_of_the_world());
     let service = if ours { Service::Arbiterd } else { Service::Peer };
     let victims = Victims { nodes, service };
+    let world_rests_ms = if ours { REST_MS } else { LONG_REST_MS };
     let operators = async {
         if ours {
             let work = |number| operators::work(ground, number, dice(order.seed, 10 + number as u64), until);
@@ -142,8 +143,8 @@ async fn trouble(
         Ok(())
     };
     tokio::try_join!(
-        nemesis::rage(ground, &victims, &others, dice(order.seed, 1), until),
-        nemesis::rage(ground, &victims, &world, dice(order.seed, 2), until),
+        nemesis::rage(ground, &victims, &others, REST_MS, dice(order.seed, 1), until),
+        nemesis::rage(ground, &victims, &world, world_rests_ms, dice(order.seed, 2), until),
         operators,
     )?;
     Ok(())

@@ -16,6 +16,7 @@ use anyhow::Context;
 use rand::Rng;
 use rand::rngs::StdRng;
 use rand::seq::{IteratorRandom, SliceRandom};
+use std::ops::Range;
 use std::time::Duration;
 use tokio::time::{Instant, sleep};
 
@@ -28,7 +29,10 @@ const LATE_MS: u64 = 3_000;
 /// By how much a clock is set wrong, from and to: around the 50 ms that a leader bears, as people do it, and by hours.
 const JUMPS_MS: [(i64, i64); 3] = [(200, 2_000), (2_000, 60_000), (60_000, 3_600_000)];
 /// Between two nemeses.
-const REST_MS: std::ops::Range<u64> = 300..4_000;
+pub(super) const REST_MS: Range<u64> = 300..4_000;
+/// Between two that come over gateways and tunnels of those who have no cluster. They notice within seconds, not tenths, and
+/// while a tunnel or a gateway may be down nothing that they do can be called needless.
+pub(super) const LONG_REST_MS: Range<u64> = 8_000..20_000;
 
 /// Who may be met.
 pub(super) struct Victims {
@@ -43,6 +47,7 @@ pub(super) async fn rage(
     ground: &Ground<'_>,
     victims: &Victims,
     kinds: &[Kind],
+    rest_ms: Range<u64>,
     mut dice: StdRng,
     until: Instant,
 ) -> anyhow::Result<()> {
@@ -54,7 +59,7 @@ pub(super) async fn rage(
             bag.shuffle(&mut dice);
         }
         let Some(kind) = bag.pop() else { continue };
-        sleep(Duration::from_millis(dice.gen_range(REST_MS))).await;
+        sleep(Duration::from_millis(dice.gen_range(rest_ms.clone()))).await;
         let from_ms = ground.now_ms();
         let (whom, deed) = strike(ground, victims, kind, &mut dice).await?;
         let (shortest, longest) = kind.lasts();
