@@ -91,6 +91,7 @@ pub(super) async fn mend(ground: &Ground<'_>, victims: &Victims, deed: Deed) -> 
             let landed = waits_to_be_let_in(ground, node).await;
             ground.change(|truth| put(&mut truth.disks_lost, node.name(), false))?;
             operators::readmit(ground, node).await?;
+            ground.leave_the_place();
             Ok(u64::from(landed))
         }
         Deed::Off { node } => {
@@ -102,6 +103,7 @@ pub(super) async fn mend(ground: &Ground<'_>, victims: &Victims, deed: Deed) -> 
                 ground.lab.edit(|world| world.set_impaired(instance_of(host), Some(false), Some(false)))?;
                 ground.lab.boot(&mut inner, host).await?;
             }
+            ground.leave_the_place();
             Ok(1)
         }
     }

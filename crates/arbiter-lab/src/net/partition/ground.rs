@@ -26,6 +26,8 @@ pub(super) struct Ground<'a> {
 struct Known {
     truth: Truth,
     requests: u64,
+    /// A node is gone until somebody brings it back, and no other may go so.
+    one_is_gone: bool,
 }
 
 impl<'a> Ground<'a> {
@@ -65,6 +67,17 @@ impl<'a> Ground<'a> {
         known.truth.at_ms = self.now_ms();
         // Written under the lock: lines are in the order of their times.
         self.write(&Line::Truth(known.truth.clone()))
+    }
+
+    /// Takes the one place for a node that is gone until somebody brings it back: a crashed gateway, a lost disk. Two of
+    /// three are more than any cluster survives without a hand. False if it is taken.
+    pub fn take_the_place(&self) -> bool {
+        !std::mem::replace(&mut self.known().one_is_gone, true)
+    }
+
+    /// Gives that place back.
+    pub fn leave_the_place(&self) {
+        self.known().one_is_gone = false;
     }
 
     /// The number of a new request.

@@ -28,6 +28,8 @@ const SLOW_MS: u64 = 1_000;
 const LATE_MS: u64 = 3_000;
 /// By how much a clock is set wrong, from and to: around the 50 ms that a leader bears, as people do it, and by hours.
 const JUMPS_MS: [(i64, i64); 3] = [(200, 2_000), (2_000, 60_000), (60_000, 3_600_000)];
+/// A gateway that was stopped, started and is booting is there again within this.
+const ALL_THERE_WITHIN: Duration = Duration::from_secs(20);
 /// Between two nemeses.
 pub(super) const REST_MS: Range<u64> = 300..4_000;
 /// Between two that come over gateways and tunnels of those who have no cluster. They notice within seconds, not tenths, and
@@ -261,6 +263,9 @@ async fn fill(ground: &Ground<'_>, node: Node) -> anyhow::Result<(String, Deed)>
 }
 
 async fn lose_disk(ground: &Ground<'_>, node: Node) -> anyhow::Result<(String, Deed)> {
+    if !place_with_all_there(ground).await? {
+        return Ok((node.to_string(), Deed::Done { landed: 0 }));
+    }
     let host = host_of(node);
     ground.change(|truth| put(&mut truth.processes_still, node.name(), true))?;
     let mut inner = ground.lab.lock().await;
@@ -277,6 +282,24 @@ async fn lose_disk(ground: &Ground<'_>, node: Node) -> anyhow::Result<(String, D
         ground.lab.start_services(&mut inner, host).await?;
     }
     Ok((node.to_string(), Deed::Lost { node }))
+}
+
+/// Waits until no gateway is off or about to be, and takes the place of the one that is gone. False if that does not come.
+async fn place_with_all_there(ground: &Ground<'_>) -> anyhow::Result<bool> {
+    let deadline = Instant::now() + ALL_THERE_WITHIN;
+    while Instant::now() < deadline {
+        if ground.take_the_place() {
+            let scene = ground.lab.look(ground.lab.endpoint.calls().last_seq())?;
+            let no_slot = scene.leaders_view().is_ok_and(|(_, status)| status.remediating.is_empty());
+            let hosts = GATEWAYS.map(|gateway| host_of(gateway.node));
+            if no_slot && hosts.iter().all(|host| ground.lab.is_powered(*host)) {
+                return Ok(true);
+            }
+            ground.leave_the_place();
+        }
+        sleep(Duration::from_millis(100)).await;
+    }
+    Ok(false)
 }
 
 fn of_ec2(ground: &Ground<'_>, kind: Kind) -> anyhow::Result<(String, Deed)> {
@@ -316,9 +339,13 @@ async fn of_gateway(ground: &Ground<'_>, kind: Kind, zone: Zone) -> anyhow::Resu
             Deed::Rules { host: Host::Internet, table, cuts: Vec::new(), lossy: false },
         ));
     }
+    if !ground.take_the_place() {
+        return Ok((node.to_string(), Deed::Done { landed: 0 }));
+    }
     ground.change(|truth| put(&mut truth.hosts_off, node.name(), true))?;
     let on = ground.lab.lock().await.machines.contains_key(&gateway);
     if !on {
+        ground.leave_the_place();
         return Ok((node.to_string(), Deed::Done { landed: 0 }));
     }
     ground.lab.make(FaultOrder { name: FaultName::GatewayCrash, zone, percent: 0 }).await?;
