@@ -1,5 +1,6 @@
 //! What this node shows of itself, and how it makes sure whom it reaches.
 
+use crate::neighbours::Neighbours;
 use anyhow::Context;
 use arbiter_config::{LocalConfig, TlsFiles};
 use arbiter_core::ids::NodeId;
@@ -86,7 +87,8 @@ impl Trust {
     }
 
     /// Takes connections of those who may call.
-    pub fn incoming(&self, listener: TcpListener) -> Incoming {
-        incoming(listener, self.credentials.clone(), Bounds::USUAL)
+    pub fn incoming(&self, listener: TcpListener, nodes: Neighbours) -> Incoming {
+        let near = Arc::new(move |address| nodes.has(address));
+        incoming(listener, self.credentials.clone(), Bounds::USUAL, near)
     }
 }
