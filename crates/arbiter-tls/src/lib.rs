@@ -32,7 +32,7 @@ pub use hangup::Hangup;
 pub use identity::{Identity, NotAnIdentity, Role, Who, authority_uri};
 pub use incoming::{Incoming, incoming};
 pub use line::{Line, Meant};
-pub use material::{Files, LoadError, Problem, SECONDS_PER_DAY, days_left, wall_seconds};
+pub use material::{Files, LoadError, Problem, SECONDS_PER_DAY, days, days_left, wall_seconds};
 pub use pace::{Pace, Rate};
 pub use places::{Full, Place, Places};
 pub use refusal::{Refused, Why};

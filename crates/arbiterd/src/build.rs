@@ -102,7 +102,8 @@ pub async fn build(config: Config) -> anyhow::Result<Node> {
     let peers = Peers::new(&local.peers, &trust)?;
     let file = Arc::new(PolicyFile::new(policy.clone()));
     let examination =
-        Arc::new(Examination::new(local.id, Arc::clone(&side), peers.clone(), Arc::clone(&file)));
+        Examination::new(local.id, Arc::clone(&side), peers.clone(), Arc::clone(&file), trust.clone());
+    let examination = Arc::new(examination);
     tokio::spawn(preflight(Arc::clone(&examination), policy.clone()));
     let raft = RaftNode::open_dialing(raft_settings(&local, &timing, &policy, seed), trust.dial()).await?;
     let lease_ms = timing.election_timeout_max_ms;
@@ -123,7 +124,15 @@ pub async fn build(config: Config) -> anyhow::Result<Node> {
     let (control, control_loop) = arbiter_control::start(settings, parts);
     let stop = CancellationToken::new();
     let (seat, of_raft) = (control.clone(), raft.clone());
-    let admin = Arc::new(AdminService::new(&local, seat, of_raft, peers, Arc::clone(&file), examination));
+    let admin = Arc::new(AdminService::new(
+        &local,
+        seat,
+        of_raft,
+        peers,
+        Arc::clone(&file),
+        examination,
+        trust.clone(),
+    ));
     if let Some(http) = http {
         let seat =
             http::Seat { admin: Arc::clone(&admin), control: control.clone(), file, trust: trust.clone() };

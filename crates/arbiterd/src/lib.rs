@@ -6,6 +6,7 @@ mod assignments;
 mod build;
 mod causes;
 mod examination;
+mod expiry;
 mod following;
 #[doc(hidden)]
 pub mod foreign;
