@@ -44,6 +44,7 @@ pub const BAD_DAYS: &[(&str, &str)] = &[
     ("peer-of-another-cluster", "refused by both sides, with both names"),
     ("peer-of-another-policy-version", "does not decide by its own file, and says that the file differs"),
     ("oversized-message", "refused with its size and the bound, and nothing else suffers"),
+    ("flood", "refused in words; no heartbeat, failover or vote waits for it, and no node is kept out"),
     // The world.
     ("both-tunnels-down", "nothing is moved, with an alarm"),
     ("on-premises-router-dead", "looks like a tunnel that is down, and is treated so"),

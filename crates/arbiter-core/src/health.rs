@@ -148,6 +148,10 @@ codes! {
         "the probe's own words say why; ICMP needs CAP_NET_RAW or net.ipv4.ping_group_range, `ipsec` charon's vici socket";
     ClocksDiffer = "clocks-differ", Warning, "the wall clocks of two nodes differ",
         "run chrony or the Amazon Time Sync Service; decisions don't depend on it, people do";
+    CertificateEnds = "certificate-ends", Warning, "a certificate ends within thirty days",
+        "renew it, or have the authority issue it anew; a new file needs no restart";
+    CertificateOver = "certificate-over", Critical, "a certificate has ended, or does within three days",
+        "renew it now: nobody believes it from its end on; a new file needs no restart";
     PolicyDiffers = "policy-differs", Warning, "a node's file differs from the replicated policy",
         "apply the file with `arbiterctl policy apply`, or bring the file up to date";
     NotPermitted = "not-permitted", Critical, "a node may not do what a failover or a remediation needs",
@@ -193,6 +197,9 @@ impl Code {
                 | Self::ZoneMajority
                 | Self::RttHigh
                 | Self::NotExamined
+                // Each node sees its own by itself, and a leader those of others.
+                | Self::CertificateEnds
+                | Self::CertificateOver
         )
     }
 }

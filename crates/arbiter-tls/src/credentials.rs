@@ -94,6 +94,11 @@ impl Credentials {
         self.current().material.not_after
     }
 
+    /// The same of each authority that is trusted, in the order of their file.
+    pub fn authorities_end(&self) -> Vec<u64> {
+        self.current().material.authorities_end.clone()
+    }
+
     /// The side that is called.
     pub(crate) fn server(&self) -> Arc<ServerConfig> {
         Arc::clone(&self.current().server)

@@ -1,8 +1,11 @@
 //! Connections that come in: each is checked before anything of it reaches a service.
 
-use crate::caller::Connection;
+use crate::caller::{Caller, Connection, Stream};
 use crate::credentials::Credentials;
-use crate::identity::Identity;
+use crate::door::{Bounds, Door, Neighbours};
+use crate::hangup::{Hangup, Watch};
+use crate::identity::{Identity, Who};
+use crate::places::Place;
 use crate::refusal::{Refused, Why, inner};
 use crate::verify;
 use std::collections::BTreeMap;
@@ -13,27 +16,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
+use tokio::sync::mpsc;
 use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::{Instant, timeout};
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
-use tokio_stream::Stream;
-
-/// How much is let in that is not known yet.
-#[derive(Debug, Clone, Copy)]
-pub struct Bounds {
-    /// Handshakes at once. More wait until one ends.
-    pub handshakes: usize,
-    /// A handshake that takes longer is given up.
-    pub deadline: Duration,
-}
-
-impl Bounds {
-    /// A handshake has some 20 KiB; two hundred hosts can come back at once. It takes two round trips: who needs longer
-    /// can't keep Raft's pace.
-    pub const USUAL: Self = Self { handshakes: 256, deadline: Duration::from_secs(3) };
-}
 
 /// The pause after the system could not give a connection: descriptors have run out, say.
 const NOT_TAKEN: Duration = Duration::from_millis(100);
@@ -54,7 +41,7 @@ pub struct Incoming {
     door: JoinHandle<()>,
 }
 
-impl Stream for Incoming {
+impl tokio_stream::Stream for Incoming {
     type Item = io::Result<Connection>;
 
     fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
@@ -69,77 +56,114 @@ impl Drop for Incoming {
     }
 }
 
-/// Takes the connections of a listener: those whose certificate is good, or all where there are no credentials.
-pub fn incoming(listener: TcpListener, credentials: Option<Credentials>, bounds: Bounds) -> Incoming {
-    let (taken, checked) = mpsc::channel(WAITING);
-    Incoming { checked, door: tokio::spawn(keep_taking(listener, credentials, bounds, taken)) }
-}
-
-async fn keep_taking(
+/// Takes the connections of a listener: those whose certificate is good, or all where there are no credentials. No more
+/// than `bounds` allows; those of `neighbours` are counted apart.
+pub fn incoming(
     listener: TcpListener,
     credentials: Option<Credentials>,
     bounds: Bounds,
+    neighbours: Neighbours,
+) -> Incoming {
+    let (taken, checked) = mpsc::channel(WAITING);
+    let hall = Arc::new(Hall {
+        door: Door::new(&bounds, neighbours),
+        bounds,
+        credentials,
+        said: Said::default(),
+        taken,
+    });
+    Incoming { checked, door: tokio::spawn(keep_taking(listener, hall)) }
+}
+
+/// What all connections share.
+struct Hall {
+    door: Door,
+    bounds: Bounds,
+    credentials: Option<Credentials>,
+    said: Said,
     taken: mpsc::Sender<io::Result<Connection>>,
-) {
-    let free = Arc::new(Semaphore::new(bounds.handshakes));
-    let said = Arc::new(Said::default());
-    // What goes on in it ends with this task.
+}
+
+async fn keep_taking(listener: TcpListener, hall: Arc<Hall>) {
+    // What goes on in it ends with this task. It is bounded by the places at the door.
     let mut handshakes = JoinSet::new();
     loop {
         while handshakes.try_join_next().is_some() {}
-        let Ok(place) = Arc::clone(&free).acquire_owned().await else { return };
-        let (stream, address) = match listener.accept().await {
-            Ok(accepted) => accepted,
-            Err(error) => {
-                tracing::debug!(%error, "a connection could not be taken");
-                tokio::time::sleep(NOT_TAKEN).await;
-                continue;
-            }
-        };
-        // Without it small messages would wait for each other. It fails only on a connection that has ended already.
-        drop(stream.set_nodelay(true));
-        match &credentials {
-            None => {
-                if taken.send(Ok(Connection::plain(stream, address))).await.is_err() {
-                    return;
+        let (stream, address) = tokio::select! {
+            accepted = listener.accept() => match accepted {
+                Ok(accepted) => accepted,
+                Err(error) => {
+                    tracing::debug!(%error, "a connection could not be taken");
+                    tokio::time::sleep(NOT_TAKEN).await;
+                    continue;
                 }
-            }
-            Some(credentials) => {
-                let acceptor = TlsAcceptor::from(credentials.server());
-                let handshake = Handshake { stream, address, acceptor, deadline: bounds.deadline, place };
-                handshakes.spawn(handshake.make(Arc::clone(&said), taken.clone()));
-            }
+            },
+            () = hall.taken.closed() => return,
+        };
+        // Nobody waits for a place: behind one who waits, others would wait who have theirs.
+        match hall.door.arrives(address.ip(), Instant::now()) {
+            Ok(place) => drop(handshakes.spawn(Arc::clone(&hall).receive(stream, address, place))),
+            Err(crowded) => hall.refuse(address, &crowded.to_string()),
         }
     }
 }
 
-/// One that is under way.
-struct Handshake {
-    stream: TcpStream,
-    address: SocketAddr,
-    acceptor: TlsAcceptor,
-    deadline: Duration,
-    place: OwnedSemaphorePermit,
-}
-
-impl Handshake {
-    async fn make(self, said: Arc<Said>, taken: mpsc::Sender<io::Result<Connection>>) {
-        let Self { stream, address, acceptor, deadline, place } = self;
-        let why = match timeout(deadline, acceptor.accept(stream)).await {
-            Ok(Ok(stream)) => match identity(&stream) {
-                Ok(identity) => {
-                    tracing::debug!(%address, %identity, "a connection is taken");
-                    // A server that takes no more is about to end.
-                    drop(taken.send(Ok(Connection::checked(stream, address, identity))).await);
-                    return;
-                }
-                Err(why) => why.to_string(),
-            },
-            Ok(Err(error)) => words(&error),
-            Err(_) => format!("no handshake within {deadline:?}"),
-        };
+impl Hall {
+    async fn receive(self: Arc<Self>, stream: TcpStream, address: SocketAddr, place: Place<IpAddr>) {
+        // Without it small messages would wait for each other. It fails only on a connection that has ended already.
+        drop(stream.set_nodelay(true));
+        let received = self.check(stream, address).await;
         drop(place);
-        if said.is_new(address.ip(), &why, Instant::now()) {
+        let entered = received.and_then(|(stream, identity)| self.enter(stream, address, identity));
+        match entered {
+            // A server that takes no more is about to end.
+            Ok(connection) => drop(self.taken.send(Ok(connection)).await),
+            Err(why) => self.refuse(address, &why),
+        }
+    }
+
+    /// Who it is, where certificates are shown.
+    async fn check(
+        &self,
+        stream: TcpStream,
+        address: SocketAddr,
+    ) -> Result<(Stream, Option<Identity>), String> {
+        let Some(credentials) = &self.credentials else { return Ok((Stream::Plain(stream), None)) };
+        let acceptor = TlsAcceptor::from(credentials.server());
+        let deadline = self.bounds.deadline;
+        match timeout(deadline, acceptor.accept(stream)).await {
+            Ok(Ok(stream)) => {
+                let identity = identity(&stream).map_err(|why| why.to_string())?;
+                tracing::debug!(%address, %identity, "a connection is taken");
+                Ok((Stream::Checked(Box::new(stream)), Some(identity)))
+            }
+            Ok(Err(error)) => Err(words(&error)),
+            Err(_) => Err(format!("no handshake within {deadline:?}")),
+        }
+    }
+
+    fn enter(
+        &self,
+        stream: Stream,
+        address: SocketAddr,
+        identity: Option<Identity>,
+    ) -> Result<Connection, String> {
+        let node = match (&identity, &self.credentials) {
+            (Some(identity), Some(credentials)) => {
+                matches!(identity.who, Who::Node(_)) && identity.cluster == credentials.identity().cluster
+            }
+            _ => self.door.is_near(address.ip()),
+        };
+        let identity = identity.map(Arc::new);
+        let caller = Caller { address: Some(address), identity, node, hangup: Hangup::default() };
+        let party = caller.party().ok_or_else(|| "it is nobody".to_owned())?;
+        let place = self.door.enters(party, node).map_err(|crowded| crowded.to_string())?;
+        let watch = Watch::new(&caller.hangup, &self.bounds, node);
+        Ok(Connection::new(stream, caller, watch, place))
+    }
+
+    fn refuse(&self, address: SocketAddr, why: &str) {
+        if self.said.is_new(address.ip(), why, Instant::now()) {
             tracing::warn!(%address, why, "a connection is refused");
         }
     }

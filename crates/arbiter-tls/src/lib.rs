@@ -13,19 +13,27 @@
 
 mod caller;
 mod credentials;
+mod door;
+mod hangup;
 mod identity;
 mod incoming;
 mod line;
 mod material;
+mod pace;
+mod places;
 mod refusal;
 mod seen;
 mod verify;
 
-pub use caller::{Caller, Connection};
+pub use caller::{Caller, Connection, Party};
 pub use credentials::{Credentials, Holder, keep_fresh};
+pub use door::{Bounds, Neighbours};
+pub use hangup::Hangup;
 pub use identity::{Identity, NotAnIdentity, Role, Who, authority_uri};
-pub use incoming::{Bounds, Incoming, incoming};
+pub use incoming::{Incoming, incoming};
 pub use line::{Line, Meant};
-pub use material::{Files, LoadError, Problem, SECONDS_PER_DAY, days_left, wall_seconds};
+pub use material::{Files, LoadError, Problem, SECONDS_PER_DAY, days, days_left, wall_seconds};
+pub use pace::{Pace, Rate};
+pub use places::{Full, Place, Places};
 pub use refusal::{Refused, Why};
 pub use seen::{Seen, certificate};

@@ -71,6 +71,8 @@ pub(crate) struct Material {
     pub identity: Identity,
     /// When the own certificate ends, in seconds since 1970.
     pub not_after: u64,
+    /// The same of each authority that is trusted, in the order of the file.
+    pub authorities_end: Vec<u64>,
     /// What can't be said against it, but will keep others from believing it: it has expired, say.
     pub doubt: Option<Why>,
 }
@@ -157,7 +159,9 @@ impl Material {
     /// Makes of the bytes what is needed of them.
     pub fn of(files: &Files, bytes: &Bytes, now: UnixTime) -> Result<Self, LoadError> {
         let mut found = Found::default();
-        let roots = roots(&files.ca, &bytes.ca, &mut found);
+        let authorities = certificates(&files.ca, &bytes.ca, &mut found);
+        let authorities_end = authorities.iter().filter_map(verify::not_after).collect();
+        let roots = roots(&files.ca, authorities, &mut found);
         let chain = certificates(&files.certificate, &bytes.certificate, &mut found);
         let key = match PrivateKeyDer::from_pem_slice(&bytes.key) {
             Ok(key) => Some(key),
@@ -190,7 +194,8 @@ impl Material {
             found.add(&files.certificate, why.to_string(), "certificate and `ca` must belong together");
             return found.fail();
         }
-        Ok(Self { roots: Arc::new(roots), own: Arc::new(own), identity, not_after, doubt })
+        let (roots, own) = (Arc::new(roots), Arc::new(own));
+        Ok(Self { roots, own, identity, not_after, authorities_end, doubt })
     }
 }
 
@@ -209,9 +214,9 @@ fn certificates(path: &Path, bytes: &[u8], found: &mut Found) -> Vec<Certificate
     Vec::new()
 }
 
-fn roots(path: &Path, bytes: &[u8], found: &mut Found) -> RootCertStore {
+fn roots(path: &Path, authorities: Vec<CertificateDer<'static>>, found: &mut Found) -> RootCertStore {
     let mut roots = RootCertStore::empty();
-    for certificate in certificates(path, bytes, found) {
+    for certificate in authorities {
         if let Err(error) = roots.add(certificate) {
             found.add(path, format!("an authority in it can't be used: {error}"), "have it issued anew");
         }
@@ -257,7 +262,7 @@ pub fn days_left(not_after: u64, now: u64) -> u64 {
 }
 
 /// A time for people: whole days from two on, else hours or less.
-pub(crate) fn days(seconds: u64) -> String {
+pub fn days(seconds: u64) -> String {
     match seconds {
         0..120 => format!("{seconds} s"),
         120..7_200 => format!("{} min", seconds / 60),

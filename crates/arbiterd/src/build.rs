@@ -19,6 +19,8 @@ use crate::examination::Examination;
 use crate::following::FollowEar;
 use crate::http;
 use crate::joining::say_when_ready;
+use crate::limits::{self, Limits};
+use crate::neighbours::Neighbours;
 use crate::policy_file::PolicyFile;
 use crate::reports::{ReportSender, ReportService};
 use crate::rights::Judge;
@@ -100,7 +102,8 @@ pub async fn build(config: Config) -> anyhow::Result<Node> {
     let peers = Peers::new(&local.peers, &trust)?;
     let file = Arc::new(PolicyFile::new(policy.clone()));
     let examination =
-        Arc::new(Examination::new(local.id, Arc::clone(&side), peers.clone(), Arc::clone(&file)));
+        Examination::new(local.id, Arc::clone(&side), peers.clone(), Arc::clone(&file), trust.clone());
+    let examination = Arc::new(examination);
     tokio::spawn(preflight(Arc::clone(&examination), policy.clone()));
     let raft = RaftNode::open_dialing(raft_settings(&local, &timing, &policy, seed), trust.dial()).await?;
     let lease_ms = timing.election_timeout_max_ms;
@@ -121,7 +124,15 @@ pub async fn build(config: Config) -> anyhow::Result<Node> {
     let (control, control_loop) = arbiter_control::start(settings, parts);
     let stop = CancellationToken::new();
     let (seat, of_raft) = (control.clone(), raft.clone());
-    let admin = Arc::new(AdminService::new(&local, seat, of_raft, peers, Arc::clone(&file), examination));
+    let admin = Arc::new(AdminService::new(
+        &local,
+        seat,
+        of_raft,
+        peers,
+        Arc::clone(&file),
+        examination,
+        trust.clone(),
+    ));
     if let Some(http) = http {
         let seat =
             http::Seat { admin: Arc::clone(&admin), control: control.clone(), file, trust: trust.clone() };
@@ -129,8 +140,10 @@ pub async fn build(config: Config) -> anyhow::Result<Node> {
     }
     let reports = ReportService::new(control.clone(), raft.state());
     let assignments = AssignmentsService::new(&local.name, consensus);
+    let neighbours = Neighbours::at(local.peers.values().map(String::as_str));
     let hand = side.service(raft.state()).map(HandServer::new);
     let server = Server::builder()
+        .layer(Limits::new(limits::Bounds::USUAL))
         .layer(Judge::of(&cluster))
         .http2_keepalive_interval(Some(KEEPALIVE_EVERY))
         .http2_keepalive_timeout(Some(KEEPALIVE_TIMEOUT))
@@ -140,7 +153,7 @@ pub async fn build(config: Config) -> anyhow::Result<Node> {
         .add_service(AssignmentsServer::new(assignments))
         .add_optional_service(hand)
         .add_service(AdminServer::from_arc(admin).max_decoding_message_size(QUESTION_BYTES))
-        .serve_with_incoming_shutdown(trust.incoming(listener), stop.clone().cancelled_owned());
+        .serve_with_incoming_shutdown(trust.incoming(listener, neighbours), stop.clone().cancelled_owned());
     Ok(Node { address, raft, control, control_loop, server: tokio::spawn(server), stop })
 }
 

@@ -3,6 +3,7 @@
 use crate::admin::forward::{self, Peers};
 use crate::policy_file::PolicyFile;
 use crate::side::Side;
+use crate::trust::Trust;
 use arbiter_control::examiner::Examiner;
 use arbiter_core::health::{Alarm, Code};
 use arbiter_core::ids::NodeId;
@@ -27,6 +28,7 @@ pub(crate) struct Examination {
     side: Arc<Side>,
     peers: Peers,
     file: Arc<PolicyFile>,
+    trust: Trust,
     /// The newest, and when it was made. Held while one is being made, so that there is never a second one.
     newest: Mutex<Option<Found>>,
 }
@@ -39,8 +41,8 @@ struct Found {
 }
 
 impl Examination {
-    pub fn new(me: NodeId, side: Arc<Side>, peers: Peers, file: Arc<PolicyFile>) -> Self {
-        Self { me, side, peers, file, newest: Mutex::new(None) }
+    pub fn new(me: NodeId, side: Arc<Side>, peers: Peers, file: Arc<PolicyFile>, trust: Trust) -> Self {
+        Self { me, side, peers, file, trust, newest: Mutex::new(None) }
     }
 
     /// What this node finds on itself: for the policy in force or, before there is one, for its own file's.
@@ -55,6 +57,7 @@ impl Examination {
         alarms.extend(no_vici(self.me, policy).await);
         let differs = |detail| Alarm::new(Code::PolicyDiffers, policy.node_name(self.me), detail);
         alarms.extend(self.file.difference(policy).map(differs));
+        alarms.extend(self.trust.alarms(&policy.node_name(self.me)));
         *newest = Some(Found { at: Instant::now(), policy: policy.clone(), alarms: alarms.clone() });
         alarms
     }

@@ -6,14 +6,17 @@ mod assignments;
 mod build;
 mod causes;
 mod examination;
+mod expiry;
 mod following;
 #[doc(hidden)]
 pub mod foreign;
 mod hosts;
 mod http;
 mod joining;
+mod limits;
 mod line;
 pub mod logging;
+mod neighbours;
 mod options;
 mod policy_file;
 mod reports;

@@ -1,7 +1,11 @@
 //! What this node shows of itself, and how it makes sure whom it reaches.
 
+use crate::expiry;
+use crate::neighbours::Neighbours;
 use anyhow::Context;
 use arbiter_config::{LocalConfig, TlsFiles};
+use arbiter_control::Look;
+use arbiter_core::health::Alarm;
 use arbiter_core::ids::NodeId;
 use arbiter_raft::network::Dial;
 use arbiter_tls::{
@@ -85,8 +89,21 @@ impl Trust {
         Some(days_left(not_after, wall_seconds()))
     }
 
+    /// What is to be said of this node's certificates now.
+    pub fn alarms(&self, node: &str) -> Vec<Alarm> {
+        self.credentials.as_ref().map(|credentials| expiry::alarms(credentials, node)).unwrap_or_default()
+    }
+
+    /// Adds it to what this node sees.
+    pub fn warn_in(&self, look: &mut Look) {
+        if let Some(credentials) = &self.credentials {
+            expiry::warn_in(credentials, look);
+        }
+    }
+
     /// Takes connections of those who may call.
-    pub fn incoming(&self, listener: TcpListener) -> Incoming {
-        incoming(listener, self.credentials.clone(), Bounds::USUAL)
+    pub fn incoming(&self, listener: TcpListener, nodes: Neighbours) -> Incoming {
+        let near = Arc::new(move |address| nodes.has(address));
+        incoming(listener, self.credentials.clone(), Bounds::USUAL, near)
     }
 }

@@ -1,15 +1,15 @@
 //! Who is taken, and who is not.
 
-use crate::world::{Log, World, ask, ask_of, open_node, serve, write};
+use crate::world::{Log, World, ask, ask_of, open_node, serve, serve_near, write};
 use arbiter_pki::{Authority, Validity};
 use arbiter_tls::{Bounds, Credentials, Holder};
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified};
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::AsyncReadExt;
-use tokio::net::TcpStream;
-use tokio::time::Instant;
+use tokio::net::{TcpSocket, TcpStream};
 
 /// Days from now to begin and end with.
 fn validity(from: i64, to: i64) -> Validity {
@@ -139,27 +139,56 @@ async fn a_caller_believes_only_the_node_that_it_means() {
 }
 
 #[tokio::test]
-async fn handshakes_are_bounded_in_number_and_time_and_others_get_in_afterwards() {
+async fn handshakes_are_bounded_in_number_and_time_and_others_get_in_meanwhile() {
     let world = World::new();
     let (log, _listening) = Log::listen();
-    let bounds = Bounds { handshakes: 4, deadline: Duration::from_millis(400) };
-    let server = serve(Some(world.node(1)), bounds).await;
+    let deadline = Duration::from_millis(400);
+    let bounds = Bounds { handshakes: 8, handshakes_of_one: 4, deadline, ..Bounds::USUAL };
+    let server = serve_near(Some(world.node(1)), bounds, [127, 0, 0, 1].into()).await;
     let mut silent = Vec::new();
-    for _ in 0..8 {
-        silent.push(TcpStream::connect(server).await.unwrap());
+    for host in 1..=4 {
+        for _ in 0..6 {
+            silent.push(from([127, 0, 0, 60 + host].into(), server).await);
+        }
     }
-    let began = Instant::now();
+    // Nodes have places of their own.
     assert_eq!(ask(server, Some(&world.node(2)), Some(1)).await.unwrap(), "arbiter://vpn/node/2");
-    assert!(
-        began.elapsed() >= Duration::from_millis(700),
-        "no place was free for two deadlines: {:?}",
-        began.elapsed()
-    );
+    log.line_with(&["its address has 4 handshakes under way"]).await;
+    log.line_with(&["strangers have 8 handshakes under way"]).await;
     log.line_with(&["a connection is refused", "no handshake within 400ms"]).await;
     for mut stream in silent {
         let ended = tokio::time::timeout(crate::world::PATIENCE, stream.read(&mut [0; 64])).await;
         assert!(matches!(ended, Ok(Ok(0) | Err(_))), "it is closed: {ended:?}");
     }
+}
+
+#[tokio::test]
+async fn open_connections_are_bounded_and_those_that_say_nothing_end() {
+    let (log, _listening) = Log::listen();
+    let first_word = Duration::from_millis(300);
+    let bounds = Bounds { open: 6, open_of_one: 4, first_word, ..Bounds::USUAL };
+    let server = serve_near(None, bounds, [127, 0, 0, 1].into()).await;
+    let mut silent = Vec::new();
+    for host in 1..=3 {
+        for _ in 0..5 {
+            silent.push(from([127, 0, 0, 60 + host].into(), server).await);
+        }
+    }
+    assert_eq!(ask(server, None, None).await.unwrap(), "nobody", "a node is let in");
+    log.line_with(&["it has 4 connections already"]).await;
+    log.line_with(&["6 connections are open already, without those of nodes"]).await;
+    for mut stream in silent {
+        // Whoever is let in is told the server's settings, and says nothing.
+        let ended = tokio::time::timeout(crate::world::PATIENCE, stream.read_to_end(&mut Vec::new())).await;
+        assert!(ended.is_ok(), "it is closed");
+    }
+}
+
+/// A connection from another address of this host.
+async fn from(own: IpAddr, to: SocketAddr) -> TcpStream {
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.bind((own, 0).into()).unwrap();
+    socket.connect(to).await.unwrap()
 }
 
 /// Believes every server, and shows nothing of itself.

@@ -5,7 +5,7 @@ use arbiter_pki::{Authority, Folder, Validity};
 use arbiter_tls::{Bounds, Caller, Credentials, Files, Holder, Identity, Line, Meant, incoming};
 use std::convert::Infallible;
 use std::io::Write;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -107,11 +107,16 @@ impl Service<http::Request<Body>> for WhoAmI {
 
 /// Serves until the test ends.
 pub async fn serve(credentials: Option<Credentials>, bounds: Bounds) -> SocketAddr {
+    serve_near(credentials, bounds, IpAddr::from([127, 0, 0, 1])).await
+}
+
+/// The same with the cluster's nodes at that address.
+pub async fn serve_near(credentials: Option<Credentials>, bounds: Bounds, near: IpAddr) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
-    let server =
-        Server::builder().add_service(WhoAmI).serve_with_incoming(incoming(listener, credentials, bounds));
-    tokio::spawn(server);
+    let near = Arc::new(move |address| address == near);
+    let incoming = incoming(listener, credentials, bounds, near);
+    tokio::spawn(Server::builder().add_service(WhoAmI).serve_with_incoming(incoming));
     address
 }
 

@@ -60,6 +60,8 @@ impl Trouble {
             | Code::InvalidArgument
             | Code::FailedPrecondition
             | Code::PermissionDenied
+            // A node that is asked too much has not begun.
+            | Code::ResourceExhausted
             | Code::Unauthenticated) => Self::Refused(words, code),
             // Whoever does not know the call has not done it.
             Code::Unimplemented => Self::NotSent(format!(
@@ -112,6 +114,7 @@ impl CallError {
                 let failure = Failure::new(Exit::Failed, format!("`{call}`: {}", place.why));
                 let failure = Failure { places: vec![Place { why: "refused it".into(), ..place }], ..failure };
                 match code {
+                    Code::ResourceExhausted => failure.hint("whatever asks under the same certificate, or from the same address, counts with it"),
                     Code::NotFound => failure.hint("`arbiterctl routes` lists the routes, `arbiterctl members` the nodes"),
                     _ => failure,
                 }
@@ -146,6 +149,7 @@ mod tests {
             (Code::Internal, "lost"),
             (Code::NotFound, "refused"),
             (Code::FailedPrecondition, "refused"),
+            (Code::ResourceExhausted, "refused"),
             (Code::Unimplemented, "not-sent"),
         ];
         for (code, expected) in cases {

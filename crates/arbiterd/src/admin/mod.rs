@@ -14,6 +14,7 @@ pub(crate) use crate::admin::operation::read as read_operation;
 use crate::examination::Examination;
 use crate::policy_file::PolicyFile;
 use crate::rights::{author, by_people};
+use crate::trust::Trust;
 use arbiter_config::LocalConfig;
 use arbiter_control::{AskError, Control, Look};
 use arbiter_core::command::{Applied, Command, Proposal};
@@ -48,6 +49,7 @@ pub(crate) struct AdminService {
     peers: Peers,
     file: Arc<PolicyFile>,
     examination: Arc<Examination>,
+    trust: Trust,
 }
 
 impl AdminService {
@@ -58,8 +60,9 @@ impl AdminService {
         peers: Peers,
         file: Arc<PolicyFile>,
         examination: Arc<Examination>,
+        trust: Trust,
     ) -> Self {
-        Self { me: local.name.clone(), control, raft, peers, file, examination }
+        Self { me: local.name.clone(), control, raft, peers, file, examination, trust }
     }
 
     /// The leader, if it is another node and this question may be passed on.
@@ -85,6 +88,7 @@ impl AdminService {
         };
         let mut look = self.look_at_least(confirmed.as_ref().map_or(LogIndex(0), |index| *index)).await?;
         self.file.warn_in(&mut look);
+        self.trust.warn_in(&mut look);
         let because = self.standing().or(not_asked).or_else(|| confirmed.as_ref().err().cloned());
         let answered = v1::Answered {
             by: self.me.clone(),

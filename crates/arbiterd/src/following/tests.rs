@@ -105,7 +105,7 @@ impl Cloud {
         let listener = TcpListener::from_std(listener).unwrap();
         let server = tonic::transport::Server::builder()
             .add_service(AssignmentsServer::new(service))
-            .serve_with_incoming(incoming(listener, credentials, Bounds::USUAL));
+            .serve_with_incoming(incoming(listener, credentials, Bounds::USUAL, Arc::new(|_| false)));
         tokio::spawn(async move { server.await.unwrap() });
         drop(inside);
         Self { log, address, runtime: Some(runtime) }

@@ -78,6 +78,7 @@ impl Source for Seat {
     async fn look(&self) -> Result<Look, String> {
         let mut look = self.control.look().await.map_err(|error| error.to_string())?;
         self.file.warn_in(&mut look);
+        self.trust.warn_in(&mut look);
         Ok(look)
     }
 

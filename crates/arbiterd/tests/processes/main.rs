@@ -9,6 +9,9 @@ mod disks;
 mod doctor;
 mod ec2;
 mod endings;
+mod flood;
+#[cfg(test)]
+mod flooding;
 #[cfg(test)]
 mod folders;
 mod formation;

@@ -95,6 +95,11 @@ async fn without_a_majority_nobody_leads_or_is_ready_and_all_that_run_are_alive(
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_days_that_a_certificate_lasts_are_a_number() {
     let mut cluster = Cluster::prepare(&Plan { tls: true, status_ports: true, ..Plan::default() }).await;
+    let renew = |cluster: &Cluster, days| {
+        let own = "arbiter://test/node/1".parse().unwrap();
+        cluster.pki.as_ref().unwrap().authority.renew(&own, Validity::days(days)).unwrap();
+    };
+    renew(&cluster, 30);
     cluster.start_node(ONE);
     let days = async |cluster: &mut Cluster| metric(cluster, ONE, "arbiter_certificate_days_left").await;
     let left = cluster.until("the days left", days).await;
@@ -102,8 +107,7 @@ async fn the_days_that_a_certificate_lasts_are_a_number() {
     assert!([29.0, 30.0].contains(&left), "{left}");
     // It is said in time, and a renewed one counts.
     cluster.until_logged(ONE, "this node's certificate ends soon: renew it").await;
-    let pki = cluster.pki.as_ref().unwrap();
-    pki.authority.renew(&"arbiter://test/node/1".parse().unwrap(), Validity::days(90)).unwrap();
+    renew(&cluster, 90);
     let renewed = async |cluster: &mut Cluster| days(cluster).await.filter(|left| *left > 80.0);
     cluster.until("the days of the new one", renewed).await;
 }

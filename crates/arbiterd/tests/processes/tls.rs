@@ -1,6 +1,6 @@
 //! Certificates on all connections: a cluster of real processes that works by them, and who gets in and who doesn't.
 
-use crate::cluster::{ALL, Cluster, ONE, Plan, TWO, WITNESS, last_words, output};
+use crate::cluster::{ALL, Cluster, ONE, Plan, TWO, WITNESS, has_alarm, last_words, output};
 use arbiter_core::ids::NodeId;
 use arbiter_pki::{Authority, Validity};
 use arbiter_proto::v1;
@@ -113,6 +113,41 @@ async fn a_renewed_certificate_is_taken_without_a_restart_and_a_bad_one_is_not()
     cluster.kill(WITNESS).await;
     cluster.start_node(WITNESS);
     cluster.until_well().await;
+    cluster.judge().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_certificate_that_ends_is_an_alarm_of_its_node_and_the_leader_finds_it_too() {
+    let mut cluster = Cluster::start(&plan()).await;
+    let renew = |cluster: &Cluster, days| {
+        let own = "arbiter://test/node/1".parse().unwrap();
+        cluster.pki.as_ref().unwrap().authority.renew(&own, Validity::days(days)).unwrap();
+    };
+    for (days, code) in [(10, "certificate-ends"), (2, "certificate-over")] {
+        renew(&cluster, days);
+        let own = async |cluster: &mut Cluster| {
+            let status = cluster.status(ONE, true).await.ok()?;
+            has_alarm(&status, code, "strongswan-1").then_some(status)
+        };
+        let status = cluster.until("its own alarm", own).await;
+        let alarm = status.alarms.iter().find(|alarm| alarm.code == code).unwrap();
+        assert!(alarm.detail.starts_with("its own certificate ends in "), "{alarm:?}");
+        // What a round has found stands for some seconds.
+        let leads = async |cluster: &mut Cluster| {
+            let doctor = cluster.doctor(WITNESS, false).await.ok()?;
+            let mut found = doctor.findings.into_iter().filter_map(|finding| finding.alarm);
+            found.any(|alarm| alarm.code == code && alarm.subject == "strongswan-1").then_some(())
+        };
+        cluster.until("the leader's finding", leads).await;
+        let status = cluster.status(WITNESS, false).await.unwrap();
+        assert!(has_alarm(&status, code, "strongswan-1"), "{:?}", status.alarms);
+    }
+    renew(&cluster, 60);
+    let none = async |cluster: &mut Cluster| {
+        let status = cluster.status(ONE, true).await.ok()?;
+        (!status.alarms.iter().any(|alarm| alarm.code.starts_with("certificate-"))).then_some(())
+    };
+    cluster.until("no alarm", none).await;
     cluster.judge().await;
 }
 

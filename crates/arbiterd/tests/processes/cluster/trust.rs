@@ -15,10 +15,10 @@ impl Pki {
     /// Founds it, and writes `NODE.toml` beside `cluster.toml`, whose text this is.
     pub fn found(folder: &Path, text: &str) -> Self {
         let authority = Folder::at(folder.join("pki"));
-        authority.init("test", Validity::days(30)).unwrap();
+        authority.init("test", Validity::days(60)).unwrap();
         for member in ALL {
             let identity: Identity = format!("arbiter://test/node/{}", member.number()).parse().unwrap();
-            authority.issue(&identity, Validity::days(30)).unwrap();
+            authority.issue(&identity, Validity::days(60)).unwrap();
             std::fs::write(folder.join(format!("{member}.toml")), with_tls(text, member)).unwrap();
         }
         Self { folder: folder.to_owned(), authority }

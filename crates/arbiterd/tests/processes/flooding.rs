@@ -1,0 +1,227 @@
+//! One client that floods a node with all that it has: connections, half-open handshakes, questions at full speed, long
+//! messages, answers that it doesn't take.
+
+use arbiter_core::ids::NodeId;
+use arbiter_proto::v1;
+use arbiter_proto::v1::admin_client::AdminClient;
+use arbiter_tls::{Credentials, Line, Meant};
+use std::future::Future;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::thread::JoinHandle;
+use std::time::Duration;
+use tokio::io::{AsyncReadExt as _, copy_bidirectional};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
+use tokio_util::sync::{CancellationToken, DropGuard};
+use tonic::body::Body;
+use tonic::codegen::{Service, http};
+use tonic::transport::{Channel, Endpoint};
+use tonic::{Code, Status};
+
+/// Addresses that the client has. No node has any of them.
+const ADDRESSES: u8 = 8;
+
+/// Handshakes that are begun and never ended; more than a node lets in.
+const HALF_OPEN: u8 = 200;
+
+/// Who asks at full speed, each on a connection of their own.
+const ASKING: u8 = 8;
+
+/// Who sends the longest messages that a node takes.
+const LONG: u8 = 2;
+const LONG_BYTES: usize = 7 * 1024 * 1024;
+
+/// Who takes no answers.
+const DEAF: u8 = 4;
+
+/// After an error of this side, of which there are ports without end in the end.
+const BREATH: Duration = Duration::from_millis(10);
+
+/// What came of it so far.
+#[derive(Debug, Default)]
+pub struct Seen {
+    /// Connections that were begun without a certificate.
+    pub strangers: AtomicU64,
+    pub answered: AtomicU64,
+    pub refused: AtomicU64,
+    /// Answers that lie there.
+    pub untaken: AtomicU64,
+    /// Connections with a certificate that ended.
+    pub ended: AtomicU64,
+}
+
+fn count(what: &AtomicU64) {
+    what.fetch_add(1, Ordering::Relaxed);
+}
+
+/// A flood, until it is dropped.
+pub struct Flood {
+    pub seen: Arc<Seen>,
+    stop: Option<DropGuard>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Flood {
+    /// Begins one, of a node of cluster `test`, by whoever has these credentials. It comes from a thread that gives way to
+    /// all others, as another host's would.
+    pub fn begin(to: SocketAddr, node: NodeId, credentials: Credentials) -> Self {
+        let (seen, stop) = (Arc::new(Seen::default()), CancellationToken::new());
+        let (counts, stopped) = (Arc::clone(&seen), stop.clone());
+        let thread = std::thread::spawn(move || {
+            rustix::process::setpriority_process(Some(rustix::thread::gettid()), 19).unwrap();
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+            runtime.block_on(stopped.run_until_cancelled(flood(to, node, credentials, counts)));
+        });
+        Self { seen, stop: Some(stop.drop_guard()), thread: Some(thread) }
+    }
+}
+
+impl Drop for Flood {
+    fn drop(&mut self) {
+        drop(self.stop.take());
+        drop(self.thread.take().map(JoinHandle::join));
+    }
+}
+
+async fn flood(to: SocketAddr, node: NodeId, credentials: Credentials, seen: Arc<Seen>) {
+    let proxy = proxy(to).await;
+    let open = move |window| {
+        let endpoint = Endpoint::from_shared(format!("http://{proxy}")).unwrap();
+        let endpoint = endpoint.initial_stream_window_size(window);
+        let meant = Meant { cluster: "test".to_owned(), node: Some(node) };
+        let line = Line::new(endpoint, Duration::from_secs(5), Some(&credentials), meant);
+        async move { line.connect().await.map_err(|_| ()) }
+    };
+    let open = Arc::new(open);
+    for number in 0..HALF_OPEN {
+        let seen = Arc::clone(&seen);
+        repeat(move || half_open(number, to, Arc::clone(&seen)));
+    }
+    for _ in 0..ASKING {
+        let (open, seen) = (Arc::clone(&open), Arc::clone(&seen));
+        repeat(move || {
+            let (channel, seen) = (open(None), Arc::clone(&seen));
+            async move { ask(channel.await?, &seen).await }
+        });
+    }
+    for _ in 0..LONG {
+        let (open, seen) = (Arc::clone(&open), Arc::clone(&seen));
+        repeat(move || {
+            let (channel, seen) = (open(None), Arc::clone(&seen));
+            async move { send_long(channel.await?, &seen).await }
+        });
+    }
+    for _ in 0..DEAF {
+        let (open, seen) = (Arc::clone(&open), Arc::clone(&seen));
+        repeat(move || {
+            let (channel, seen) = (open(Some(1)), Arc::clone(&seen));
+            async move { take_no_answer(channel.await?, &seen).await }
+        });
+    }
+    std::future::pending().await
+}
+
+/// Does something again and again, at full speed unless it fails on this side.
+fn repeat<F: Future<Output = Result<(), ()>> + Send>(mut what: impl FnMut() -> F + Send + 'static) {
+    tokio::spawn(async move {
+        loop {
+            match what().await {
+                Ok(()) => tokio::task::yield_now().await,
+                Err(()) => tokio::time::sleep(BREATH).await,
+            }
+        }
+    });
+}
+
+async fn connect(number: u8, to: SocketAddr) -> std::io::Result<TcpStream> {
+    let socket = TcpSocket::new_v4()?;
+    socket.bind((Ipv4Addr::new(127, 66, 66, 1 + number % ADDRESSES), 0).into())?;
+    socket.connect(to).await
+}
+
+/// What comes to this address goes on to the node, from one of the client's addresses.
+async fn proxy(to: SocketAddr) -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move {
+        while let Ok((mut own, _)) = listener.accept().await {
+            tokio::spawn(async move {
+                let mut nodes = connect(0, to).await?;
+                copy_bidirectional(&mut own, &mut nodes).await
+            });
+        }
+    });
+    address
+}
+
+async fn half_open(number: u8, to: SocketAddr, seen: Arc<Seen>) -> Result<(), ()> {
+    let mut stream = connect(number, to).await.map_err(drop)?;
+    count(&seen.strangers);
+    // Until the node has had enough.
+    drop(stream.read(&mut [0; 64]).await);
+    Ok(())
+}
+
+fn judge<T>(answer: Result<T, Status>, seen: &Seen) -> Result<(), ()> {
+    match answer.as_ref().map_err(Status::code) {
+        Ok(_) => count(&seen.answered),
+        Err(Code::ResourceExhausted) => count(&seen.refused),
+        Err(_) => {
+            count(&seen.ended);
+            return Err(());
+        }
+    }
+    Ok(())
+}
+
+async fn ask(channel: Channel, seen: &Seen) -> Result<(), ()> {
+    let mut client = AdminClient::new(channel);
+    loop {
+        judge(client.status(v1::StatusRequest::default()).await, seen)?;
+    }
+}
+
+async fn send_long(channel: Channel, seen: &Seen) -> Result<(), ()> {
+    let mut client = AdminClient::new(channel);
+    loop {
+        let toml = "#".repeat(LONG_BYTES);
+        let operation =
+            Some(v1::operate_request::Operation::ApplyPolicy(v1::ApplyPolicy { version: 2, toml }));
+        let change = v1::preview_request::Change::Operate(v1::OperateRequest {
+            operation,
+            ..v1::OperateRequest::default()
+        });
+        let request = v1::PreviewRequest { asking: None, change: Some(change) };
+        // Such a policy is refused, when it has been read.
+        match client.preview(request).await {
+            Err(status) if status.code() == Code::InvalidArgument => count(&seen.answered),
+            other => judge(other, seen)?,
+        }
+    }
+}
+
+async fn take_no_answer(mut channel: Channel, seen: &Seen) -> Result<(), ()> {
+    let mut lie_there = Vec::new();
+    loop {
+        // An empty message, as gRPC frames it.
+        let body = Body::new(axum::body::Body::from([0; 5].to_vec()));
+        let request = http::Request::post("http://node/arbiter.v1.Admin/History")
+            .header("content-type", "application/grpc")
+            .header("te", "trailers")
+            .body(body)
+            .map_err(drop)?;
+        std::future::poll_fn(|context| channel.poll_ready(context)).await.map_err(drop)?;
+        let Ok(answer) = channel.call(request).await else {
+            count(&seen.ended);
+            return Err(());
+        };
+        match Status::from_header_map(answer.headers()) {
+            Some(_) => count(&seen.refused),
+            None => {
+                count(&seen.untaken);
+                lie_there.push(answer);
+            }
+        }
+    }
+}
