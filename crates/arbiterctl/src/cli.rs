@@ -82,6 +82,9 @@ pub struct Global {
     /// Its key, in PEM, readable by you alone
     #[arg(long, display_order = 100, global = true, value_name = "FILE")]
     pub key: Option<PathBuf>,
+    /// Speak with other hosts in the clear, where you have no certificate: whoever is between reads and changes it all
+    #[arg(long, display_order = 100, global = true)]
+    pub insecure_without_tls: bool,
     /// For people or for programs
     #[arg(short, long, display_order = 100, global = true, value_enum, default_value_t = Output::Table)]
     pub output: Output,

@@ -65,7 +65,7 @@ async fn dispatch(cli: &Cli, session: &mut Session<'_, '_>) -> Result<Exit, Fail
         Command::Gateway(GatewayCommand::Replace(args)) => command::replace::run(args, session).await,
         Command::Gateway(GatewayCommand::Restart(args)) => command::restart::run(args, session).await,
         Command::Policy(command) => command::policy::run(command, session).await,
-        Command::Pki(command) => command::pki::run(command, session.terminal()),
+        Command::Pki(command) => command::pki::run(command, session),
         Command::Man(args) => command::man::run(args, session.terminal()),
         Command::Completions(args) => command::completions::run(args, session.terminal()),
         Command::Member(MemberCommand::Readmit(args)) => command::readmit::run(args, session).await,

@@ -110,7 +110,13 @@ impl<'a, 't> Session<'a, 't> {
         let credentials = match cli.command {
             // What makes them needs none.
             Command::Pki(_) | Command::Completions(_) | Command::Man(_) => None,
-            _ => trust::credentials(global, environment)?,
+            _ => {
+                let credentials = trust::credentials(global, environment)?;
+                if credentials.is_none() && !global.insecure_without_tls {
+                    trust::must_be_alone(&addresses)?;
+                }
+                credentials
+            }
         };
         let timeout = global.timeout.unwrap_or_else(|| cli.command.patience());
         Ok(Self {

@@ -4,6 +4,7 @@ use crate::cli::Global;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::session::Environment;
+use arbiter_config::is_loopback;
 use arbiter_tls::{Credentials, Files, Holder};
 
 /// The operator's credentials; `None` if none are named: then nothing is encrypted, and nobody is checked.
@@ -30,4 +31,21 @@ pub(crate) fn credentials(
         Failure::new(Exit::Usage, format!("the certificates can't be used: {error}"))
             .hint("`arbiterctl pki show FILE` says whose a certificate is")
     })
+}
+
+/// Without certificates this host alone is spoken with, as nodes do: elsewhere anybody between could answer in a node's
+/// place, or change what is asked of it.
+pub(crate) fn must_be_alone(addresses: &[String]) -> Result<(), Failure> {
+    let open: Vec<&str> =
+        addresses.iter().filter(|address| !is_loopback(address)).map(String::as_str).collect();
+    if open.is_empty() {
+        return Ok(());
+    }
+    let what = format!(
+        "without a certificate only loopback addresses are spoken with, and these are others: {}",
+        open.join(", ")
+    );
+    Err(Failure::new(Exit::Usage, what)
+        .hint("give --ca, --certificate and --key, or ARBITER_CA, ARBITER_CERTIFICATE and ARBITER_KEY; `arbiterctl pki` makes them")
+        .hint("where the nodes have no `[tls]` either, and nobody else is on the way: `--insecure-without-tls`"))
 }

@@ -132,7 +132,7 @@ impl Client {
                 self.connected = Some((index, admin));
                 Ok(answer.into_inner())
             }
-            Ok(Err(status)) => Err(Trouble::of(&status)),
+            Ok(Err(status)) => Err(Trouble::of(&status).of_asker(self.credentials.is_some())),
             Err(_) => Err(Trouble::Lost(SILENT.to_owned())),
         }
     }

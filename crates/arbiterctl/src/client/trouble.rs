@@ -46,14 +46,27 @@ fn timed_out(status: &Status) -> bool {
     ours || (status.code() == Code::Cancelled && status.message() == words)
 }
 
+/// How it is said that a connection broke.
+const BROKE: &str = "the connection broke";
+
 impl Trouble {
+    /// The same with what is likely, if the asker has no certificate: a node that wants one ends the connection.
+    pub(super) fn of_asker(self, certified: bool) -> Self {
+        match self {
+            Self::Lost(why) if !certified && why.starts_with(BROKE) => Self::Lost(format!(
+                "{why}; has it `[tls]`? Then it takes `--ca`, `--certificate` and `--key`"
+            )),
+            other => other,
+        }
+    }
+
     /// Reads an error status. A status that has a source was made here, because the connection broke.
     pub(super) fn of(status: &Status) -> Self {
         let words = status.message().to_owned();
         match status.code() {
             _ if timed_out(status) => Self::Lost(SILENT.to_owned()),
             _ if status.source().is_some() => {
-                Self::Lost(format!("the connection broke: {}", deepest(status)))
+                Self::Lost(format!("{BROKE}: {}", deepest(status)))
             }
             Code::Unavailable => Self::NoQuorum(words),
             code @ (Code::NotFound

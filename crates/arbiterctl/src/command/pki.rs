@@ -1,13 +1,12 @@
 //! `pki`: certificates are made here, and no node is asked.
 
-use crate::Terminal;
 use crate::cli::{IssueArgs, PkiCommand};
 use crate::exit::Exit;
 use crate::failure::Failure;
-use crate::render::printable;
-use crate::session::write_out;
+use crate::session::{Session, write_out};
+use crate::view::{CertificateView, CertificatesView};
 use arbiter_pki::{Authority, Folder, Paths, PkiError, Validity};
-use arbiter_tls::{Identity, Role, SECONDS_PER_DAY, certificate, days_left, wall_seconds};
+use arbiter_tls::{Identity, Role, certificate, days_left, wall_seconds};
 use std::path::Path;
 
 /// A longer name than the leader records.
@@ -16,7 +15,10 @@ const NAME_BYTES_MAX: usize = 200;
 /// The longest file that is read, in bytes.
 const FILE_BYTES_MAX: u64 = 256 * 1024;
 
-pub(crate) fn run(command: &PkiCommand, terminal: &mut Terminal<'_>) -> Result<Exit, Failure> {
+/// Milliseconds in a second.
+const MS: u64 = 1_000;
+
+pub(crate) fn run(command: &PkiCommand, session: &mut Session<'_, '_>) -> Result<Exit, Failure> {
     let text = match command {
         PkiCommand::Init(args) => {
             let paths =
@@ -36,11 +38,13 @@ pub(crate) fn run(command: &PkiCommand, terminal: &mut Terminal<'_>) -> Result<E
             made(&identity, &folder.renew(&identity, Validity::days(args.days)).map_err(failed)?)
         }
         PkiCommand::Show(args) => {
-            let shown: Result<Vec<String>, Failure> = args.files.iter().map(|file| show(file)).collect();
-            shown?.concat()
+            let now = wall_seconds();
+            let certificates = args.files.iter().map(|file| show(file, now)).collect::<Result<_, _>>()?;
+            session.show(&CertificatesView { wall_ms: now * MS, certificates })?;
+            return Ok(Exit::Ok);
         }
     };
-    write_out(terminal, text.as_bytes()).map(|_| Exit::Ok)
+    write_out(session.terminal(), text.as_bytes()).map(|_| Exit::Ok)
 }
 
 fn made(identity: &Identity, paths: &Paths) -> String {
@@ -80,7 +84,7 @@ fn identity(authority: &Authority, who: &str) -> Result<Identity, Failure> {
     Ok(Identity::person(authority.cluster(), role, name))
 }
 
-fn show(file: &Path) -> Result<String, Failure> {
+fn show(file: &Path, now: u64) -> Result<CertificateView, Failure> {
     let wrong = |why: String| Failure::new(Exit::Failed, format!("{}: {why}", file.display()));
     let size = std::fs::metadata(file).map_err(|error| wrong(error.to_string()))?.len();
     if size > FILE_BYTES_MAX {
@@ -88,17 +92,14 @@ fn show(file: &Path) -> Result<String, Failure> {
     }
     let pem = std::fs::read(file).map_err(|error| wrong(error.to_string()))?;
     let seen = certificate(&pem).map_err(wrong)?;
-    let whose = match (&seen.identity, &seen.authority_of) {
-        (Some(identity), _) => identity.to_string(),
-        (None, Some(cluster)) => format!("the authority of `{cluster}`"),
-        (None, None) => "nobody whom this program knows".to_owned(),
-    };
-    let now = wall_seconds();
-    let left = match seen.not_after.checked_sub(now) {
-        Some(_) => format!("{} days left", days_left(seen.not_after, now)),
-        None => format!("expired {} days ago", (now - seen.not_after) / SECONDS_PER_DAY),
-    };
-    Ok(format!("{}: {}, {left}\n", file.display(), printable(&whose)))
+    Ok(CertificateView {
+        file: file.display().to_string(),
+        identity: seen.identity.map(|identity| identity.to_string()),
+        authority_of: seen.authority_of,
+        ends_wall_ms: seen.not_after.saturating_mul(MS),
+        days_left: days_left(seen.not_after, now),
+        ended: seen.not_after < now,
+    })
 }
 
 fn failed(error: PkiError) -> Failure {

@@ -1,5 +1,6 @@
 //! Views as text: laid out for people on a [`Page`], or as JSON.
 
+mod certificate;
 mod doctor;
 mod event;
 mod explain;

@@ -4,6 +4,7 @@
 //! out; verdicts are `up`, `unknown`, `down`; times are milliseconds.
 
 mod answered;
+mod certificate;
 mod doctor;
 mod event;
 mod explain;
@@ -19,6 +20,7 @@ mod status;
 mod written;
 
 pub use answered::Answered;
+pub use certificate::{CertificateView, CertificatesView};
 pub use doctor::{DoctorView, FindingView};
 pub use event::{EventLine, EventView, HistoryView};
 pub use explain::ExplainView;

@@ -6,10 +6,11 @@ use arbiter_proto::v1::{
     HandOverReply, HandOverRequest, HistoryReply, HistoryRequest, OperateReply, OperateRequest, PreviewReply,
     PreviewRequest, StatusReply, StatusRequest,
 };
+use arbiter_tls::{Bounds, Credentials, incoming};
 use std::sync::{Arc, Mutex};
+use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 use tonic::transport::Server;
-use tonic::transport::server::TcpIncoming;
 use tonic::{Request, Response, Status};
 
 /// What is said to one call.
@@ -67,6 +68,11 @@ struct Node {
 
 impl Fake {
     pub fn start(play: Play) -> Self {
+        Self::start_with(play, None)
+    }
+
+    /// With certificates.
+    pub fn start_with(play: Play, credentials: Option<Credentials>) -> Self {
         let asked = Arc::new(Mutex::new(Asked::default()));
         let node = Node { play, asked: Arc::clone(&asked) };
         let (end, ended) = oneshot::channel::<()>();
@@ -74,8 +80,9 @@ impl Fake {
         std::thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
             runtime.block_on(async {
-                let incoming = TcpIncoming::bind("127.0.0.1:0".parse().unwrap()).unwrap();
-                tell.send(incoming.local_addr().unwrap().to_string()).unwrap();
+                let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+                tell.send(listener.local_addr().unwrap().to_string()).unwrap();
+                let incoming = incoming(listener, credentials, Bounds::USUAL, Arc::new(|_| true));
                 let serving = Server::builder().add_service(AdminServer::new(node));
                 tokio::select! {
                     served = serving.serve_with_incoming(incoming) => served.unwrap(),

@@ -1,5 +1,5 @@
-//! `docs/json.md` against every JSON document that the golden files hold: each field is described with the type that it
-//! has, and nothing is described that no document has.
+//! `docs/json.md` and `docs/json-certificates.md` against every JSON document that the golden files hold: each field is
+//! described with the type that it has, and nothing is described that no document has.
 
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
@@ -200,7 +200,9 @@ fn findings(page: &str, documents: &[Value]) -> Result<BTreeSet<String>, String>
 }
 
 fn page() -> String {
-    std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/json.md")).unwrap()
+    let read = |path| std::fs::read_to_string(path).unwrap();
+    let certificates = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/json-certificates.md");
+    read(concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/json.md")) + &read(certificates)
 }
 
 #[test]
