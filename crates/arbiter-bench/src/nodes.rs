@@ -9,6 +9,7 @@ use arbiter_proto::v1;
 use arbiter_proto::v1::admin_client::AdminClient;
 use std::collections::BTreeMap;
 use std::fs::File;
+use std::net::SocketAddr;
 use std::path::Path;
 use std::process::Stdio;
 use std::time::Duration;
@@ -71,6 +72,11 @@ impl Cluster {
     /// It has ended.
     pub fn pid(&self, node: &str) -> anyhow::Result<u32> {
         self.children.get(node).and_then(Child::id).with_context(|| format!("arbiterd of {node} has ended"))
+    }
+
+    /// Where a node listens.
+    pub fn address(&self, node: &str) -> SocketAddr {
+        self.case.address(node)
     }
 
     /// A node's own view, without asking the leader.

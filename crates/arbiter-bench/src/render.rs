@@ -125,6 +125,7 @@ fn title(group: &str) -> &str {
         "size" => "Programs",
         "default" => "From the lost packet to the moved route, at the defaults",
         "fast" => "The same with the `fast` profile",
+        "flood" => "The same while a client floods the leader",
         other => other,
     }
 }

@@ -8,6 +8,7 @@ pub mod calllog;
 pub mod demo;
 pub mod endpoint;
 pub mod faults;
+pub mod flood;
 pub mod history;
 pub mod net;
 pub mod programs;

@@ -43,7 +43,7 @@ const PATIENCE: Duration = Duration::from_secs(20);
 
 /// The stages of one failover, in milliseconds.
 #[derive(Debug, Clone, Copy)]
-struct Stages {
+pub(super) struct Stages {
     down: f64,
     planned: f64,
     committed: f64,
@@ -55,32 +55,52 @@ struct Stages {
 type Pick = fn(&Stages) -> f64;
 
 impl Stages {
-    fn total(&self) -> f64 {
+    pub fn total(&self) -> f64 {
         self.down + self.planned + self.committed + self.dispatched + self.acknowledged
     }
 }
 
 pub(crate) async fn measure(run: &Run, profile: Profile, sheet: &mut Sheet) -> anyhow::Result<()> {
     let runs = if run.quick { 1 } else { 24 };
-    let targets = [Target::start()?, Target::start()?];
-    let host = Target::start()?;
-    let tcp = |target: &Target| Watched::Tcp(target.addr());
-    let case = Case {
-        tunnels: [tcp(&targets[0]), tcp(&targets[1])],
-        hosts: [tcp(&host), tcp(&host)],
-        patience: profile.patience,
-        timing: SOON_HOME,
-        ..Case::at_rest(tcp(&host))
-    };
-    let mut cluster = Cluster::start(case, &run.bin_dir, &run.scratch).await?;
-    let mut all = Vec::new();
-    for _ in 0..runs {
-        cluster.until_well().await?;
-        all.push(one(&mut cluster, &targets[0], &profile).await?);
-        targets[0].set_silent(false).await?;
-    }
-    cluster.end().await?;
+    let mut place = Place::open(run, &profile).await?;
+    let all = place.repeat(runs, &profile).await?;
+    place.cluster.end().await?;
     fill(sheet, &profile, &all)
+}
+
+/// A cluster whose tunnels can be cut.
+pub(super) struct Place {
+    pub cluster: Cluster,
+    tunnels: [Target; 2],
+    _host: Target,
+}
+
+impl Place {
+    pub async fn open(run: &Run, profile: &Profile) -> anyhow::Result<Self> {
+        let tunnels = [Target::start()?, Target::start()?];
+        let host = Target::start()?;
+        let tcp = |target: &Target| Watched::Tcp(target.addr());
+        let case = Case {
+            tunnels: [tcp(&tunnels[0]), tcp(&tunnels[1])],
+            hosts: [tcp(&host), tcp(&host)],
+            patience: profile.patience,
+            timing: SOON_HOME,
+            ..Case::at_rest(tcp(&host))
+        };
+        let cluster = Cluster::start(case, &run.bin_dir, &run.scratch).await?;
+        Ok(Self { cluster, tunnels, _host: host })
+    }
+
+    /// So many failovers, one after the other.
+    pub async fn repeat(&mut self, runs: usize, profile: &Profile) -> anyhow::Result<Vec<Stages>> {
+        let mut all = Vec::new();
+        for _ in 0..runs {
+            self.cluster.until_well().await?;
+            all.push(one(&mut self.cluster, &self.tunnels[0], profile).await?);
+            self.tunnels[0].set_silent(false).await?;
+        }
+        Ok(all)
+    }
 }
 
 fn fill(sheet: &mut Sheet, profile: &Profile, all: &[Stages]) -> anyhow::Result<()> {

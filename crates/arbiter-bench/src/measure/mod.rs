@@ -2,6 +2,7 @@
 
 mod commit;
 mod failover;
+mod flood;
 mod many;
 mod rest;
 mod routes;
@@ -47,6 +48,8 @@ pub(crate) async fn all(run: &Run) -> anyhow::Result<Sheet> {
     failover::measure(run, failover::DEFAULTS, &mut sheet).await?;
     say("failovers with the fast profile");
     failover::measure(run, failover::FAST, &mut sheet).await?;
+    say("failovers while a client floods the leader");
+    flood::measure(run, &mut sheet).await?;
     say("1,000 routes move, at EC2's pace: three minutes");
     many::measure(run, &mut sheet).await?;
     Ok(sheet)

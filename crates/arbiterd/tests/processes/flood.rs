@@ -1,22 +1,30 @@
 //! A client floods the leader, with a viewer's certificate and without any, while a tunnel is cut and a node comes back.
 
 use crate::cluster::{Cluster, ONE, PATIENCE, Plan, TWO, WITNESS};
-use crate::flooding::{Flood, Seen};
 use arbiter_core::bad_days::bad_day;
 use arbiter_core::ids::NodeId;
+use arbiter_lab::flood::{Flood, Open};
 use arbiter_proto::v1;
 use arbiter_proto::v1::operate_request::Operation;
-use std::sync::atomic::Ordering;
+use arbiter_tls::{Credentials, Line, Meant};
+use std::io;
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
+use tonic::transport::Endpoint;
 
-/// A flood that does nothing is no flood: so much has come before anything is asked of the cluster.
-fn is_under_way(seen: &Seen) -> bool {
-    let has = |what: &std::sync::atomic::AtomicU64, least| what.load(Ordering::Relaxed) >= least;
-    has(&seen.strangers, 1_000)
-        && has(&seen.answered, 100)
-        && has(&seen.refused, 500)
-        && has(&seen.untaken, 8)
+/// The client's connections, with a viewer's certificate.
+fn open(credentials: Credentials) -> Arc<Open> {
+    Arc::new(move |address, window| {
+        let credentials = credentials.clone();
+        Box::pin(async move {
+            let endpoint = Endpoint::from_shared(format!("http://{address}")).map_err(io::Error::other)?;
+            let meant = Meant { cluster: "test".to_owned(), node: Some(NodeId(WITNESS.number().into())) };
+            let endpoint = endpoint.initial_stream_window_size(window);
+            let line = Line::new(endpoint, Duration::from_secs(5), Some(&credentials), meant);
+            line.connect().await.map_err(io::Error::other)
+        })
+    })
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -27,8 +35,8 @@ async fn a_flood_of_one_client_delays_no_failover_no_heartbeat_and_no_node_that_
     let quiet = failover(&mut cluster).await;
     let leader = cluster.addresses.nodes[WITNESS.index()];
     let vera = cluster.pki.as_ref().unwrap().person("arbiter://test/viewer/vera");
-    let flood = Flood::begin(leader, NodeId(WITNESS.number().into()), vera);
-    let under_way = async |_: &mut Cluster| is_under_way(&flood.seen).then_some(());
+    let flood = Flood::begin(leader, open(vera)).unwrap();
+    let under_way = async |_: &mut Cluster| flood.is_under_way().then_some(());
     cluster.until("the flood under way, and refused", under_way).await;
 
     let flooded = failover(&mut cluster).await;
@@ -41,7 +49,7 @@ async fn a_flood_of_one_client_delays_no_failover_no_heartbeat_and_no_node_that_
     cluster.start_node(TWO);
     let after = cluster.until_well().await;
     assert_eq!((after.leader, after.term, after.epoch), (before.leader, before.term, before.epoch));
-    eprintln!("a failover took {quiet:?}, flooded {flooded:?}: {:?}", flood.seen);
+    eprintln!("a failover took {quiet:?}, flooded {flooded:?}: {:?}", flood.seen());
     drop(flood);
     for words in ["calls are refused: they are too many", "a connection is refused"] {
         assert!(cluster.log(WITNESS).contains(words), "{words}");

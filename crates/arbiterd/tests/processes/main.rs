@@ -11,8 +11,6 @@ mod ec2;
 mod endings;
 mod flood;
 #[cfg(test)]
-mod flooding;
-#[cfg(test)]
 mod folders;
 mod formation;
 mod full_disk;

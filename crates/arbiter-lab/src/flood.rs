@@ -1,11 +1,11 @@
 //! One client that floods a node with all that it has: connections, half-open handshakes, questions at full speed, long
 //! messages, answers that it doesn't take.
 
-use arbiter_core::ids::NodeId;
 use arbiter_proto::v1;
 use arbiter_proto::v1::admin_client::AdminClient;
-use arbiter_tls::{Credentials, Line, Meant};
+use futures::future::BoxFuture;
 use std::future::Future;
+use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -16,7 +16,7 @@ use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tonic::body::Body;
 use tonic::codegen::{Service, http};
-use tonic::transport::{Channel, Endpoint};
+use tonic::transport::Channel;
 use tonic::{Code, Status};
 
 /// Addresses that the client has. No node has any of them.
@@ -35,6 +35,9 @@ const LONG_BYTES: usize = 7 * 1024 * 1024;
 /// Who takes no answers.
 const DEAF: u8 = 4;
 
+/// The least urgent of all threads.
+const GIVES_WAY: i32 = 19;
+
 /// After an error of this side, of which there are ports without end in the end.
 const BREATH: Duration = Duration::from_millis(10);
 
@@ -43,7 +46,9 @@ const BREATH: Duration = Duration::from_millis(10);
 pub struct Seen {
     /// Connections that were begun without a certificate.
     pub strangers: AtomicU64,
+    /// Questions that were answered.
     pub answered: AtomicU64,
+    /// Questions that were refused because they were too many.
     pub refused: AtomicU64,
     /// Answers that lie there.
     pub untaken: AtomicU64,
@@ -55,25 +60,53 @@ fn count(what: &AtomicU64) {
     what.fetch_add(1, Ordering::Relaxed);
 }
 
+/// Makes a connection to an address, with a certificate or without, which leads to the node from one of the client's own
+/// addresses. If a number is given, the client takes no more bytes of an answer than that.
+pub type Open = dyn Fn(SocketAddr, Option<u32>) -> BoxFuture<'static, io::Result<Channel>> + Send + Sync;
+
 /// A flood, until it is dropped.
+#[derive(Debug)]
 pub struct Flood {
-    pub seen: Arc<Seen>,
+    seen: Arc<Seen>,
     stop: Option<DropGuard>,
     thread: Option<JoinHandle<()>>,
 }
 
 impl Flood {
-    /// Begins one, of a node of cluster `test`, by whoever has these credentials. It comes from a thread that gives way to
-    /// all others, as another host's would.
-    pub fn begin(to: SocketAddr, node: NodeId, credentials: Credentials) -> Self {
+    /// Begins one, of the node at that address. It comes from a thread that gives way to all others, as another host's
+    /// would.
+    ///
+    /// # Errors
+    /// There is no thread for it.
+    pub fn begin(to: SocketAddr, open: Arc<Open>) -> io::Result<Self> {
         let (seen, stop) = (Arc::new(Seen::default()), CancellationToken::new());
         let (counts, stopped) = (Arc::clone(&seen), stop.clone());
-        let thread = std::thread::spawn(move || {
-            rustix::process::setpriority_process(Some(rustix::thread::gettid()), 19).unwrap();
-            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-            runtime.block_on(stopped.run_until_cancelled(flood(to, node, credentials, counts)));
-        });
-        Self { seen, stop: Some(stop.drop_guard()), thread: Some(thread) }
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let thread = std::thread::Builder::new().name("flood".to_owned()).spawn(move || {
+            let ended = runtime.block_on(async {
+                rustix::process::setpriority_process(Some(rustix::thread::gettid()), GIVES_WAY)?;
+                let proxy = proxy(to).await?;
+                let open = Arc::new(move |window| open(proxy, window));
+                stopped.run_until_cancelled(flood(to, open, counts)).await;
+                io::Result::Ok(())
+            });
+            if let Err(error) = ended {
+                tracing::error!(%error, "there is no flood");
+            }
+        })?;
+        Ok(Self { seen, stop: Some(stop.drop_guard()), thread: Some(thread) })
+    }
+
+    /// Whether it is what it should be: so much has come, and part of it was refused.
+    pub fn is_under_way(&self) -> bool {
+        let has = |what: &AtomicU64, least| what.load(Ordering::Relaxed) >= least;
+        let Seen { strangers, answered, refused, untaken, .. } = &*self.seen;
+        has(strangers, 1_000) && has(answered, 100) && has(refused, 500) && has(untaken, 8)
+    }
+
+    /// What came of it so far.
+    pub fn seen(&self) -> &Seen {
+        &self.seen
     }
 }
 
@@ -84,16 +117,13 @@ impl Drop for Flood {
     }
 }
 
-async fn flood(to: SocketAddr, node: NodeId, credentials: Credentials, seen: Arc<Seen>) {
-    let proxy = proxy(to).await;
-    let open = move |window| {
-        let endpoint = Endpoint::from_shared(format!("http://{proxy}")).unwrap();
-        let endpoint = endpoint.initial_stream_window_size(window);
-        let meant = Meant { cluster: "test".to_owned(), node: Some(node) };
-        let line = Line::new(endpoint, Duration::from_secs(5), Some(&credentials), meant);
-        async move { line.connect().await.map_err(|_| ()) }
-    };
-    let open = Arc::new(open);
+async fn flood<F>(
+    to: SocketAddr,
+    open: Arc<impl Fn(Option<u32>) -> F + Send + Sync + 'static>,
+    seen: Arc<Seen>,
+) where
+    F: Future<Output = io::Result<Channel>> + Send + 'static,
+{
     for number in 0..HALF_OPEN {
         let seen = Arc::clone(&seen);
         repeat(move || half_open(number, to, Arc::clone(&seen)));
@@ -102,21 +132,21 @@ async fn flood(to: SocketAddr, node: NodeId, credentials: Credentials, seen: Arc
         let (open, seen) = (Arc::clone(&open), Arc::clone(&seen));
         repeat(move || {
             let (channel, seen) = (open(None), Arc::clone(&seen));
-            async move { ask(channel.await?, &seen).await }
+            async move { ask(channel.await.map_err(drop)?, &seen).await }
         });
     }
     for _ in 0..LONG {
         let (open, seen) = (Arc::clone(&open), Arc::clone(&seen));
         repeat(move || {
             let (channel, seen) = (open(None), Arc::clone(&seen));
-            async move { send_long(channel.await?, &seen).await }
+            async move { send_long(channel.await.map_err(drop)?, &seen).await }
         });
     }
     for _ in 0..DEAF {
         let (open, seen) = (Arc::clone(&open), Arc::clone(&seen));
         repeat(move || {
             let (channel, seen) = (open(Some(1)), Arc::clone(&seen));
-            async move { take_no_answer(channel.await?, &seen).await }
+            async move { take_no_answer(channel.await.map_err(drop)?, &seen).await }
         });
     }
     std::future::pending().await
@@ -134,16 +164,16 @@ fn repeat<F: Future<Output = Result<(), ()>> + Send>(mut what: impl FnMut() -> F
     });
 }
 
-async fn connect(number: u8, to: SocketAddr) -> std::io::Result<TcpStream> {
+async fn connect(number: u8, to: SocketAddr) -> io::Result<TcpStream> {
     let socket = TcpSocket::new_v4()?;
     socket.bind((Ipv4Addr::new(127, 66, 66, 1 + number % ADDRESSES), 0).into())?;
     socket.connect(to).await
 }
 
 /// What comes to this address goes on to the node, from one of the client's addresses.
-async fn proxy(to: SocketAddr) -> SocketAddr {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap();
+async fn proxy(to: SocketAddr) -> io::Result<SocketAddr> {
+    let listener = TcpListener::bind("127.0.0.1:0").await?;
+    let address = listener.local_addr()?;
     tokio::spawn(async move {
         while let Ok((mut own, _)) = listener.accept().await {
             tokio::spawn(async move {
@@ -152,7 +182,7 @@ async fn proxy(to: SocketAddr) -> SocketAddr {
             });
         }
     });
-    address
+    Ok(address)
 }
 
 async fn half_open(number: u8, to: SocketAddr, seen: Arc<Seen>) -> Result<(), ()> {
