@@ -8,6 +8,7 @@
 //! Region, credentials and endpoint come from the standard AWS environment ([`connect`]); no region, partition
 //! or host name is written here.
 
+mod answers;
 mod canned;
 mod connect;
 mod describe;

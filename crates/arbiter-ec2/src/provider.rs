@@ -1,5 +1,6 @@
 //! The provider: one look, one mutation, one pace.
 
+use crate::answers::Bounded;
 use crate::connect::{self, StartError};
 use crate::describe::is_unknown_instance;
 use crate::facts::{instance_seen, route_seen};
@@ -59,7 +60,8 @@ impl Ec2 {
 
     pub(crate) fn with_config(config: SdkConfig, settings: Settings) -> Self {
         let spoken = Spoken::default();
-        let service = aws_sdk_ec2::config::Builder::from(&config).interceptor(spoken.clone());
+        let service =
+            aws_sdk_ec2::config::Builder::from(&config).interceptor(spoken.clone()).interceptor(Bounded);
         let client = aws_sdk_ec2::Client::from_conf(service.build());
         let pacer = Mutex::new(Pacer::new(MonoMs(0)));
         Self { client, settings, config, spoken, pacer, started: Instant::now() }
