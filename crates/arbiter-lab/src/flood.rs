@@ -25,8 +25,10 @@ const ADDRESSES: u8 = 8;
 /// Handshakes that are begun and never ended; more than a node lets in.
 const HALF_OPEN: u8 = 200;
 
-/// Who asks at full speed, each on a connection of their own.
+/// Who asks at full speed, each on a connection of their own, so many questions at once: more than a caller may have under
+/// way, so that some are refused however slow all are.
 const ASKING: u8 = 8;
+const AT_ONCE: u8 = 4;
 
 /// Who sends the longest messages that a node takes.
 const LONG: u8 = 2;
@@ -35,8 +37,8 @@ const LONG_BYTES: usize = 7 * 1024 * 1024;
 /// Who takes no answers.
 const DEAF: u8 = 4;
 
-/// The least urgent of all threads.
-const GIVES_WAY: i32 = 19;
+/// Less urgent than nodes, and no less than what else is built or tested meanwhile.
+const GIVES_WAY: i32 = 10;
 
 /// After an error of this side, of which there are ports without end in the end.
 const BREATH: Duration = Duration::from_millis(10);
@@ -101,7 +103,7 @@ impl Flood {
     pub fn is_under_way(&self) -> bool {
         let has = |what: &AtomicU64, least| what.load(Ordering::Relaxed) >= least;
         let Seen { strangers, answered, refused, untaken, .. } = &*self.seen;
-        has(strangers, 1_000) && has(answered, 100) && has(refused, 500) && has(untaken, 8)
+        has(strangers, 500) && has(answered, 50) && has(refused, 100) && has(untaken, 4)
     }
 
     /// What came of it so far.
@@ -206,10 +208,13 @@ fn judge<T>(answer: Result<T, Status>, seen: &Seen) -> Result<(), ()> {
 }
 
 async fn ask(channel: Channel, seen: &Seen) -> Result<(), ()> {
-    let mut client = AdminClient::new(channel);
-    loop {
-        judge(client.status(v1::StatusRequest::default()).await, seen)?;
-    }
+    let asking = (0..AT_ONCE).map(async |_| -> Result<(), ()> {
+        let mut client = AdminClient::new(channel.clone());
+        loop {
+            judge(client.status(v1::StatusRequest::default()).await, seen)?;
+        }
+    });
+    futures::future::try_join_all(asking).await.map(drop)
 }
 
 async fn send_long(channel: Channel, seen: &Seen) -> Result<(), ()> {

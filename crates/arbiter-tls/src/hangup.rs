@@ -77,7 +77,7 @@ impl Watch {
         if bytes > 0 {
             self.silent = None;
             if let Some(inflow) = &mut self.inflow {
-                inflow.left = inflow.left.saturating_sub(u64::try_from(bytes).unwrap_or(u64::MAX));
+                inflow.take(bytes);
             }
         }
     }
@@ -89,15 +89,21 @@ const REST: Duration = Duration::from_millis(100);
 /// What may be read.
 struct Inflow {
     per_second: u64,
-    most: u64,
-    left: u64,
+    most: i64,
+    /// Below zero once more was read than was left; it is paid for before anything else is read.
+    left: i64,
     since: Instant,
     rest: Option<Pin<Box<Sleep>>>,
 }
 
 impl Inflow {
     fn new(per_second: u64, most: u64) -> Self {
+        let most = i64::try_from(most).unwrap_or(i64::MAX);
         Self { per_second, most, left: most, since: Instant::now(), rest: None }
+    }
+
+    fn take(&mut self, bytes: usize) {
+        self.left = self.left.saturating_sub(i64::try_from(bytes).unwrap_or(i64::MAX));
     }
 
     fn poll(&mut self, context: &mut Context<'_>) -> Poll<()> {
@@ -109,7 +115,7 @@ impl Inflow {
         let more = u128::from(self.per_second) * now.duration_since(since).as_millis() / 1_000;
         if more > 0 {
             self.since = now;
-            self.left = self.most.min(self.left.saturating_add(u64::try_from(more).unwrap_or(u64::MAX)));
+            self.left = self.most.min(self.left.saturating_add(i64::try_from(more).unwrap_or(i64::MAX)));
         }
         if self.left > 0 {
             return Poll::Ready(());
@@ -119,5 +125,46 @@ impl Inflow {
         let began = rest.as_mut().poll(context);
         self.rest = Some(rest);
         began
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::task::Waker;
+
+    #[tokio::test(start_paused = true)]
+    async fn what_comes_too_fast_is_read_later_and_a_rest_is_not_saved_up_without_end() {
+        let mut inflow = Inflow::new(1_000, 5_000);
+        let may = |inflow: &mut Inflow| inflow.poll(&mut Context::from_waker(Waker::noop())).is_ready();
+        let mut read = 0;
+        let begun = Instant::now();
+        // As fast as it is let to, for ten seconds, five hundred bytes at a time.
+        while begun.elapsed() < Duration::from_secs(10) {
+            if may(&mut inflow) {
+                inflow.take(500);
+                read += 500;
+            } else {
+                tokio::time::advance(Duration::from_millis(10)).await;
+            }
+        }
+        // The burst, and ten seconds' worth; one piece may begin with the last byte that is left.
+        assert!((14_500..=15_500).contains(&read), "{read}");
+        tokio::time::advance(Duration::from_secs(1_000)).await;
+        assert!(may(&mut inflow) && inflow.left == 5_000);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_connection_on_which_nothing_comes_is_over_and_so_is_one_that_is_hung_up() {
+        let hangup = Hangup::default();
+        let new = || Watch::new(&hangup, &Bounds::USUAL, false);
+        let (mut silent, mut used) = (new(), new());
+        let alive = |watch: &mut Watch| watch.check(&mut Context::from_waker(Waker::noop())).is_ok();
+        used.has_read(1);
+        assert!(alive(&mut silent) && alive(&mut used));
+        tokio::time::advance(Bounds::USUAL.first_word + Duration::from_millis(2)).await;
+        assert!(!alive(&mut silent) && alive(&mut used));
+        hangup.now();
+        assert!(!alive(&mut used) && hangup.is_over());
     }
 }

@@ -1,8 +1,8 @@
 //! Who is taken, and who is not.
 
-use crate::world::{Log, World, ask, ask_of, open_node, serve, serve_near, write};
+use crate::world::{Log, World, ask, ask_for, ask_of, ask_on, open_node, serve, serve_near, write};
 use arbiter_pki::{Authority, Validity};
-use arbiter_tls::{Bounds, Credentials, Holder};
+use arbiter_tls::{Bounds, Credentials, Holder, Line, Meant};
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified};
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use std::net::{IpAddr, SocketAddr};
@@ -10,6 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::AsyncReadExt;
 use tokio::net::{TcpSocket, TcpStream};
+use tonic::transport::Endpoint;
 
 /// Days from now to begin and end with.
 fn validity(from: i64, to: i64) -> Validity {
@@ -181,6 +182,24 @@ async fn open_connections_are_bounded_and_those_that_say_nothing_end() {
         // Whoever is let in is told the server's settings, and says nothing.
         let ended = tokio::time::timeout(crate::world::PATIENCE, stream.read_to_end(&mut Vec::new())).await;
         assert!(ended.is_ok(), "it is closed");
+    }
+}
+
+#[tokio::test]
+async fn a_connection_that_is_hung_up_ends_whatever_is_under_way_on_it() {
+    let world = World::new();
+    for credentials in [None, Some(world.node(1))] {
+        let own = credentials.as_ref().map(|_| world.person("arbiter://vpn/viewer/vera"));
+        let server = serve(credentials, Bounds::USUAL).await;
+        let open = async || {
+            let endpoint = Endpoint::from_shared(format!("http://{server}")).unwrap();
+            let meant = Meant { cluster: "vpn".to_owned(), node: None };
+            Line::new(endpoint, crate::world::PATIENCE, own.as_ref(), meant).connect().await.unwrap()
+        };
+        let (one, other) = (open().await, open().await);
+        ask_on(one.clone()).await.unwrap();
+        ask_for(one, "/test.WhoAmI/HangUp").await.expect_err("it is over");
+        ask_on(other).await.expect("others go on");
     }
 }
 

@@ -99,6 +99,9 @@ impl Service<http::Request<Body>> for WhoAmI {
 
     fn call(&mut self, request: http::Request<Body>) -> Self::Future {
         let caller = request.extensions().get::<Caller>().cloned();
+        if request.uri().path().ends_with("/HangUp") {
+            caller.iter().for_each(|caller| caller.hangup.now());
+        }
         let identity = caller.and_then(|caller| caller.identity);
         let name = identity.map_or_else(|| "nobody".to_owned(), |identity| identity.to_string());
         std::future::ready(Ok(Status::aborted(name).into_http()))
@@ -143,11 +146,13 @@ pub async fn ask_of(
     tokio::time::timeout(PATIENCE, ask_on(channel)).await.expect("in time")
 }
 
-pub async fn ask_on(mut channel: Channel) -> Result<String, String> {
-    let request = http::Request::post("/test.WhoAmI/Ask")
-        .header("content-type", "application/grpc")
-        .body(Body::empty())
-        .unwrap();
+pub async fn ask_on(channel: Channel) -> Result<String, String> {
+    ask_for(channel, "/test.WhoAmI/Ask").await
+}
+
+pub async fn ask_for(mut channel: Channel, path: &str) -> Result<String, String> {
+    let request =
+        http::Request::post(path).header("content-type", "application/grpc").body(Body::empty()).unwrap();
     std::future::poll_fn(|context| channel.poll_ready(context)).await.map_err(|it| words(&it))?;
     let answer = channel.call(request).await.map_err(|it| words(&it))?;
     let status = Status::from_header_map(answer.headers()).expect("a status");

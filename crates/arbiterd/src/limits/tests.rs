@@ -143,3 +143,25 @@ async fn whoever_does_not_take_an_answer_loses_place_and_connection() {
     drop(answer);
     assert!(refusal(&mut service, &vera, OPERATE).is_none());
 }
+
+#[tokio::test(start_paused = true)]
+async fn an_answer_is_given_in_pieces_and_whole() {
+    let places = Places::new(1, 1);
+    let place = places.take(Party::Certified("vera".to_owned())).unwrap();
+    let held = Held::new(place, Hangup::default(), Bounds::USUAL.deadline);
+    let whole: Vec<u8> = (0..100_000_u32).flat_map(u32::to_be_bytes).collect();
+    let body = Body::new(axum::body::Body::from(whole.clone()));
+    let mut answer = Box::pin(held.with(body));
+    let mut taken = Vec::new();
+    loop {
+        let frame = std::future::poll_fn(|it| http_body::Body::poll_frame(answer.as_mut(), it)).await;
+        let Some(frame) = frame else { break };
+        let piece = frame.unwrap().into_data().unwrap();
+        assert!(!piece.is_empty() && piece.len() <= 16 * 1024, "{}", piece.len());
+        assert!(places.take(Party::Certified("otto".to_owned())).is_err(), "the place is held");
+        taken.extend_from_slice(&piece);
+    }
+    assert_eq!(taken, whole);
+    drop(answer);
+    assert!(places.take(Party::Certified("otto".to_owned())).is_ok());
+}
