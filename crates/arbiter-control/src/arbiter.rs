@@ -19,6 +19,7 @@ use crate::eyes::Eyes;
 use crate::hands::Hands;
 use crate::message::{AskError, Control, Message};
 use crate::office::Office;
+use crate::planted::{Bug, arrival, planted};
 use crate::prober::Prober;
 use crate::provider::Provider;
 use crate::rounds::Rounds;
@@ -392,6 +393,12 @@ impl Arbiter {
     pub fn evidence(&self, now: MonoMs) -> Evidence {
         let awake_ms = now.since_ms(self.woke);
         let mut nodes = self.picture.facts(now);
+        if planted(Bug::AgeByArrival) {
+            for (node, facts) in &mut nodes {
+                let came = arrival(self.settings.me, *node);
+                facts.age_ms = came.map(|came| now.since_ms(came)).or(facts.age_ms);
+            }
+        }
         for (_, facts) in nodes.iter_mut().filter(|(node, _)| **node != self.settings.me) {
             // While we stood still nobody heard from us, so nobody's silence counts that long: who has not
             // reported since is as one who was never heard.
@@ -419,7 +426,22 @@ impl Arbiter {
     }
 
     pub fn known_for_ms(&self, now: MonoMs) -> BTreeMap<IntentId, u64> {
-        self.known.iter().map(|(id, (since, _))| (*id, now.since_ms(*since))).collect()
+        let known = |(id, (since, resource)): (&IntentId, &(MonoMs, Resource))| {
+            let known_ms = now.since_ms(*since);
+            (*id, if self.waits_for_nothing(resource, known_ms, now) { u64::MAX } else { known_ms })
+        };
+        self.known.iter().map(known).collect()
+    }
+
+    /// Whether a bug is planted by which the takeover wait of a resource is over.
+    fn waits_for_nothing(&self, resource: &Resource, known_ms: u64, now: MonoMs) -> bool {
+        let read_back = || match resource {
+            Resource::Route(route) => {
+                self.eyes.route_facts(now).get(route).is_some_and(|facts| facts.age_ms < known_ms)
+            }
+            Resource::Instance(_) => false,
+        };
+        planted(Bug::NoTakeoverWait) || planted(Bug::ReadBackSettles) && read_back()
     }
 }
 

@@ -17,6 +17,7 @@ mod message;
 mod office;
 #[cfg(feature = "raft")]
 mod on_raft;
+pub mod planted;
 pub mod prober;
 pub mod provider;
 mod reporting;

@@ -4,6 +4,7 @@ use crate::arbiter::Arbiter;
 use crate::consensus::Role;
 use crate::hands::Turn;
 use crate::message::{Answer, AskError};
+use crate::planted::{Bug, planted};
 use crate::tasks::{Event, OPERATORS_LIMIT, Purpose, answer};
 use arbiter_core::command::{Applied, Command, EntryId, Operation, Proposal, Refusal, Stamp};
 use arbiter_core::ids::{Epoch, IntentId, LogIndex, NodeId, Term};
@@ -51,12 +52,21 @@ impl Arbiter {
         let current = self.state.office.epoch;
         // An epoch that another followed is over, also if this process began both: an earlier `BeginEpoch` that
         // went unanswered, say.
-        let over = |office: &Office| !leads || office.term != term || current > office.epoch;
+        let over = |office: &Office| {
+            (!leads || office.term != term || current > office.epoch) && !planted(Bug::OldEpochKept)
+        };
         if let Some(office) = self.office.take_if(|office| over(office)) {
             tracing::warn!(epoch = office.epoch.0, "out of office");
             self.hands.leave_office();
         }
         if !leads || self.office.is_some() || self.state.cluster_id.is_none() {
+            return;
+        }
+        let ours = &self.state.office;
+        if planted(Bug::NoNewEpoch) && (ours.term, ours.node) == (term, self.settings.me) {
+            let began = MonoMs(now.0.saturating_sub(ours.elapsed_ms));
+            let (epoch, last_number) = (ours.epoch, ours.last_intent);
+            self.office = Some(Office { term, epoch, began, last_number, stamped: now });
             return;
         }
         if let Some(ticket) = self.hands.turns.take(Turn::BeginEpoch(term), now) {
@@ -82,7 +92,8 @@ impl Arbiter {
     pub fn is_in_office(&self) -> bool {
         let Some(office) = &self.office else { return false };
         // The state must have caught up with our own epoch: nothing is acted on before.
-        let in_office = self.state.office.epoch == office.epoch;
+        let leads = self.view.role == Role::Leader;
+        let in_office = self.state.office.epoch == office.epoch || planted(Bug::OldEpochKept) && leads;
         // A leader that is cut off still says `Leader`. It stops when its quorum has been silent for a lease.
         let backed = self.view.quorum_acked_ms.is_some_and(|ms| ms <= self.settings.lease_ms);
         in_office && backed

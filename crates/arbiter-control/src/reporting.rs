@@ -2,10 +2,11 @@
 
 use crate::arbiter::Arbiter;
 use crate::consensus::Role;
+use crate::planted::{Bug, arrived, planted};
 use arbiter_core::evidence::Ending;
 use arbiter_core::ids::NodeId;
 use arbiter_core::leadership::{Move, Standing};
-use arbiter_core::report::{Change, OwnView, Parcel, ReportedProbe};
+use arbiter_core::report::{Change, OwnView, Parcel, Picture, ReportedProbe};
 use arbiter_core::state::RULES_VERSION;
 use arbiter_core::time::MonoMs;
 use std::collections::BTreeSet;
@@ -28,7 +29,18 @@ impl Arbiter {
             return Change::Nothing;
         }
         parcel.relayed.retain(|report| peers.contains(&report.node));
-        self.picture.accept(parcel)
+        if !planted(Bug::AgeByArrival) {
+            return self.picture.accept(parcel);
+        }
+        let stamps = |picture: &Picture| -> Vec<_> {
+            picture.reports().map(|report| (report.node, report.boot, report.seq)).collect()
+        };
+        let (before, now) = (stamps(&self.picture), self.now());
+        let change = self.picture.accept(parcel);
+        for stamp in stamps(&self.picture).iter().filter(|stamp| !before.contains(stamp)) {
+            arrived(self.settings.me, stamp.0, now);
+        }
+        change
     }
 
     /// When the next report leaves: at once after a transition, but not in the same breath as the last one, so
@@ -49,7 +61,11 @@ impl Arbiter {
         let view = self.own_view(now);
         self.picture.compose(view, now);
         for peer in self.peers() {
-            self.parts.transport.offer(peer, self.picture.parcel_for(peer));
+            let mut parcel = self.picture.parcel_for(peer);
+            if planted(Bug::RelayDropped) {
+                parcel.relayed.clear();
+            }
+            self.parts.transport.offer(peer, parcel);
         }
     }
 

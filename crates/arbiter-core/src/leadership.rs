@@ -18,6 +18,12 @@ pub const RANK_STEP_MS: u64 = 400;
 /// at different times, and an election on a busy machine together; or they stand together, and again and again.
 const STAGGER_MS: u64 = 150;
 
+/// A candidate whose first election brings no leader calls the second after this long, and then waits for its turn. It may
+/// have asked for votes in a term that another had taken: Raft refuses a candidate with a shorter log without noting its
+/// term, so that who has the longer log comes a term too late. Were it to wait for its turn each time, the other, who
+/// waits less, would be ahead of it each time, and nobody would ever lead. One election must fit in.
+const SECOND_TRY_MS: u64 = RANK_STEP_MS;
+
 /// How long a leader that itself reports that it lives is left to hand over in peace: it is silent on purpose, and calls
 /// its successor a heartbeat after the lease. A dead leader's report is stale long before that matters.
 const HAND_OVER_MS: u64 = 1_000;
@@ -129,6 +135,8 @@ pub enum Move {
 pub struct Candidacy {
     silent_since: Option<MonoMs>,
     campaigned: Option<MonoMs>,
+    /// Elections called in this silence.
+    tries: u32,
     unreachable_since: Option<MonoMs>,
     witness_sound_since: BTreeMap<NodeId, MonoMs>,
     gave_away_to: BTreeMap<NodeId, MonoMs>,
@@ -139,21 +147,24 @@ impl Candidacy {
     pub fn decide(&mut self, standing: &Standing<'_>, now: MonoMs) -> Move {
         self.watch_witnesses(standing, now);
         if standing.leads {
-            self.silent_since = None;
+            (self.silent_since, self.tries) = (None, 0);
             return self.decide_as_leader(standing, now);
         }
         self.unreachable_since = None;
         if !standing.voters.contains(&standing.me) || !standing.leader_is_silent(now) {
-            self.silent_since = None;
+            (self.silent_since, self.tries) = (None, 0);
             return Move::Stay;
         }
         let since = *self.silent_since.get_or_insert(now);
-        let again_ms = standing.silence_ms + standing.patience_ms(now);
+        let again_ms = match self.tries % 2 {
+            1 => SECOND_TRY_MS,
+            _ => standing.silence_ms + standing.patience_ms(now),
+        };
         let lately = self.campaigned.is_some_and(|at| now.since_ms(at) < again_ms);
         if now.since_ms(since) < standing.patience_ms(now) || lately {
             return Move::Stay;
         }
-        self.campaigned = Some(now);
+        (self.campaigned, self.tries) = (Some(now), self.tries.saturating_add(1));
         Move::Campaign
     }
 
@@ -341,6 +352,29 @@ mod tests {
         assert!(moves[&1].1 == Move::Campaign && moves[&2].1 == Move::Campaign, "{moves:?}");
         let apart_ms = moves[&2].0.abs_diff(moves[&1].0);
         assert!(apart_ms > 100, "two gateways that stand together split the votes: {moves:?}");
+    }
+
+    #[test]
+    fn a_witness_with_a_shorter_log_does_not_keep_the_other_from_leading_for_ever() {
+        proves("lead.witness-first");
+        // Raft's rule for votes: node 2 has the longer log, and so refuses the witness without noting its term.
+        let mut cluster = Cluster::new();
+        cluster.cut.insert(NodeId(1));
+        let (mut of_two, mut of_witness) = ((0, 2), (0, 3));
+        for _ in 0..100 {
+            let moves = cluster.run(100, None);
+            if moves.contains_key(&3) {
+                of_witness = (of_witness.0 + 1, 3);
+            }
+            if moves.contains_key(&2) {
+                of_two = (of_two.0 + 1, 2);
+                if of_two > of_witness {
+                    return;
+                }
+                of_two = of_witness;
+            }
+        }
+        panic!("nobody leads after ten seconds: {of_two:?}, {of_witness:?}");
     }
 
     #[test]

@@ -78,6 +78,22 @@ pub enum Bug {
     DroppedIsForgotten,
     /// The slot is lost when another leader takes office.
     SlotForgotten,
+    /// That a gateway was stopped is forgotten altogether when another leader takes office.
+    RestartForgotten,
+    /// How often a gateway was stopped is forgotten when another leader takes office.
+    BudgetForgotten,
+    /// Log time is read off the leader's wall clock.
+    WallClockCounts,
+    /// The takeover wait is τ + r exactly.
+    WaitWithoutStall,
+    /// An `Outcome` of a call ends the doubt about all older ones with the same target.
+    ReissueSettles,
+    /// One observer is enough to call a gateway dead.
+    OneObserverCondemns,
+    /// A report that was heard once is fresh for ever.
+    StaleIsFresh,
+    /// A route that has just moved does not leave a path that fails.
+    HeldDown,
 }
 
 #[cfg(feature = "planted")]

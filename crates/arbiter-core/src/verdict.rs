@@ -11,6 +11,7 @@
 
 use crate::evidence::{Ending, Evidence, InstanceFacts, InstanceState, NodeFacts, Verdict};
 use crate::ids::NodeId;
+use crate::planted::{Bug, planted};
 use crate::policy::{Gateway, Path, Policy, ProbeRole, Subject};
 use crate::time::HumanMs;
 
@@ -49,7 +50,7 @@ pub enum Freshness {
 pub fn freshness(policy: &Policy, evidence: &Evidence, node: NodeId) -> Freshness {
     let limit_ms = policy.timing.report_stale_after_ms;
     match evidence.nodes.get(&node).and_then(|facts| facts.age_ms) {
-        Some(age_ms) if age_ms <= limit_ms => Freshness::Fresh,
+        Some(age_ms) if age_ms <= limit_ms || planted(Bug::StaleIsFresh) => Freshness::Fresh,
         Some(age_ms) => Freshness::Stale { for_ms: age_ms },
         None if evidence.listening_ms > limit_ms => Freshness::Stale { for_ms: evidence.listening_ms },
         None => Freshness::NotYet,
@@ -142,7 +143,8 @@ impl Poll {
 
     /// For how long a strict majority has said down, if it does.
     fn majority_down_for_ms(&self) -> Option<u64> {
-        self.down_for_ms.get(self.majority() - 1).copied()
+        let needed = if planted(Bug::OneObserverCondemns) { 1 } else { self.majority() };
+        self.down_for_ms.get(needed - 1).copied()
     }
 
     const fn majority_up(&self) -> bool {

@@ -18,6 +18,7 @@ pub mod log_store;
 pub mod machine;
 pub mod network;
 mod node;
+pub mod planted;
 mod propose;
 pub mod record;
 pub mod runtime;

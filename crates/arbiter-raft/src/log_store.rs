@@ -1,6 +1,7 @@
 //! Raft's log and vote on the disk.
 
 use crate::disk::Disk;
+use crate::planted::{Bug, planted};
 use crate::record::{self, LOG, meta_key};
 use crate::store::{Batch, Store, StoreError};
 use crate::types::{Entry, LogId, RaftStorageError, TypeConfig, Vote};
@@ -243,7 +244,7 @@ impl LogStore {
     async fn put_meta<T: serde::Serialize>(&self, name: &str, value: &T) -> Result<(), StoreError> {
         let mut batch = Batch::default();
         batch.put(meta_key(name), record::encode(name, value)?);
-        self.disk.write(batch, true).await
+        self.disk.write(batch, !planted(Bug::VoteBeforeSync)).await
     }
 }
 

@@ -6,6 +6,7 @@
 //! under it is purged from the disk: the log waits for it (see [`crate::log_store::LogStore`]).
 
 use crate::disk::Disk;
+use crate::planted::{Bug, planted};
 use crate::record::{self, SNAPSHOT, meta_key};
 use crate::store::{Batch, Store, StoreError};
 use crate::types::{Entry, LogId, RaftStorageError, SnapshotMeta, StoredMembership, TypeConfig, entry_id};
@@ -64,7 +65,12 @@ impl StateMachine {
             state = Arc::new(state_of(&bytes)?);
         }
         readers.send_replace(state.clone());
-        let meta = pointer.as_ref().map(|pointer| pointer.meta.clone()).unwrap_or_default();
+        let mut meta = pointer.as_ref().map(|pointer| pointer.meta.clone()).unwrap_or_default();
+        if planted(Bug::AppliedApart)
+            && let Some(bytes) = disk.store().get(&meta_key("applied"))?
+        {
+            meta.last_log_id = record::decode("applied", &bytes)?;
+        }
         disk.snapshot_is_durable(meta.last_log_id);
         Ok(Self {
             disk,
@@ -187,6 +193,13 @@ impl RaftStateMachine<TypeConfig> for StateMachine {
                     Applied::Nothing
                 }
             });
+        }
+        if planted(Bug::AppliedApart)
+            && let Ok(applied) = record::encode("applied", &self.applied)
+        {
+            let mut batch = Batch::default();
+            batch.put(meta_key("applied"), applied);
+            self.disk.submit(batch, false, |_| ()).await;
         }
         // Before the proposers hear of it: who was answered finds the state that the answer speaks of.
         self.readers.send_replace(self.state.clone());

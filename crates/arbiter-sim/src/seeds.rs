@@ -2,7 +2,9 @@
 
 use crate::print;
 use anyhow::Context;
-use arbiter_sim::cluster::{Campaign, NEMESES, Plan, Run, Shape, Summary};
+use arbiter_sim::cluster::{
+    Campaign, Found, Hunt, NEMESES, PLANTED, Plan, Planted, Run, Shape, Summary, hunt, processors,
+};
 use clap::Args;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -24,6 +26,12 @@ pub(crate) struct SeedsArgs {
     /// How long the trouble of each run lasts, in virtual seconds.
     #[arg(long, default_value_t = Shape::default().trouble_s)]
     trouble: u64,
+    /// Plant this bug (`all`: one after the other), and look for the seed that finds it; `list` shows them.
+    #[arg(long, value_name = "NAME", conflicts_with_all = ["seeds", "twice", "minutes"])]
+    planted: Vec<String>,
+    /// How many runs at once; as many as there are processors, if not said.
+    #[arg(long)]
+    jobs: Option<usize>,
     /// Run each seed twice: both must give the same trace.
     #[arg(long)]
     twice: bool,
@@ -47,12 +55,18 @@ pub(crate) fn run(args: &SeedsArgs) -> anyhow::Result<ExitCode> {
             format!("there is no nemesis `{name}`: `scripts/sim --seeds 1 --nemesis list` shows those that there are")
         })?);
     }
+    let jobs = args.jobs.unwrap_or_else(processors);
+    let shape = Shape { trouble_s: args.trouble, nemeses, planted: None };
+    if !args.planted.is_empty() {
+        return look_for(args, &shape, jobs);
+    }
     let plan = Plan {
         from: args.from,
         seeds: args.seeds,
         limit: args.minutes.map(|minutes| Duration::from_secs(60 * minutes)),
         twice: args.twice,
-        shape: Shape { trouble_s: args.trouble, nemeses },
+        jobs,
+        shape,
     };
     let began = tokio::time::Instant::now();
     let summary = Campaign::new(plan).go(|| began.elapsed(), |run| tell(run, args.timeline))?;
@@ -62,6 +76,53 @@ pub(crate) fn run(args: &SeedsArgs) -> anyhow::Result<ExitCode> {
         print(&in_words(&summary));
     }
     Ok(ExitCode::from(u8::from(!summary.ok)))
+}
+
+/// Plants bugs, and looks for what finds them.
+fn look_for(args: &SeedsArgs, shape: &Shape, jobs: usize) -> anyhow::Result<ExitCode> {
+    if args.planted.iter().any(|name| name == "list") {
+        let lines = PLANTED.iter().map(|bug| format!("{:24} {}", bug.name, bug.says));
+        print(&lines.collect::<Vec<_>>().join("\n"));
+        return Ok(ExitCode::SUCCESS);
+    }
+    let mut bugs: Vec<&'static Planted> = Vec::new();
+    for name in &args.planted {
+        let named: Vec<_> = PLANTED.iter().filter(|bug| name == "all" || bug.name == name).collect();
+        if named.is_empty() {
+            anyhow::bail!(
+                "there is no bug `{name}`: `scripts/sim --planted list` shows those that there are"
+            );
+        }
+        bugs.extend(named);
+    }
+    let result = hunt(&bugs, args.from, shape, jobs, |found| eprintln!("{}", story(found)))?;
+    if args.json {
+        print(&serde_json::to_string(&result)?);
+    } else {
+        print(&hunted(&result));
+    }
+    Ok(ExitCode::from(u8::from(!result.ok)))
+}
+
+fn story(found: &Found) -> String {
+    match (found.seed, found.broke, &found.says) {
+        (Some(seed), Some(broke), Some(says)) => {
+            format!("{}: seed {seed} breaks {broke} ({} tried): {says}", found.name, found.seeds_tried)
+        }
+        _ => format!("{}: NOT FOUND by {} seeds", found.name, found.seeds_tried),
+    }
+}
+
+fn hunted(result: &Hunt) -> String {
+    let found = result.planted.iter().filter(|found| found.seed.is_some()).count();
+    let mut lines = result.clean_violations.clone();
+    lines.push(format!(
+        "{found} of {} bugs found; the same {} seeds without them break {} promises",
+        result.planted.len(),
+        result.clean_seeds,
+        result.clean_violations.len()
+    ));
+    lines.join("\n")
 }
 
 /// Says how a run went; all of it, if it went wrong.

@@ -80,7 +80,14 @@ fn names_stand_once_and_no_switch_of_the_core_is_without_a_clause() {
         .map(String::from)
         .collect();
     assert!(switches.len() > 20, "the list was read: {switches:?}");
-    assert_eq!(used, switches);
+    // What the model has no clause for, the simulation must find.
+    let simulated = include_str!("../src/cluster/planted/catalogue.rs");
+    let unused: Vec<_> = switches
+        .iter()
+        .filter(|bug| !used.contains(*bug) && !simulated.contains(&format!("Guard(Bug::{bug})")))
+        .collect();
+    assert!(unused.is_empty(), "neither the model nor the simulation plants {unused:?}");
+    assert!(used.is_subset(&switches));
 }
 
 #[test]

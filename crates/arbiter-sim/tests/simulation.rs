@@ -5,7 +5,7 @@ use arbiter_sim::cluster::{Shape, run};
 
 #[test]
 fn a_cluster_comes_to_rest_and_leaves_a_tunnel_that_fails() {
-    let shape = Shape { trouble_s: 0, nemeses: Vec::new() };
+    let shape = Shape { trouble_s: 0, ..Shape::default() };
     let done = run(1, &shape).expect("a runtime");
     let told = |(ms, line): &(u64, String)| format!("{ms} {line}");
     let timeline = || done.timeline.iter().map(told).collect::<Vec<_>>().join("\n");

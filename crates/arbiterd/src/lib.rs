@@ -34,8 +34,10 @@ use arbiter_config::Config;
 
 /// A node whose guards could be switched off is not compiled.
 const _: () = assert!(
-    !arbiter_core::planted::POSSIBLE,
-    "the feature `planted` of arbiter-core is for scripts/sim alone: build arbiterd without it"
+    !arbiter_core::planted::POSSIBLE
+        && !arbiter_control::planted::POSSIBLE
+        && !arbiter_raft::planted::POSSIBLE,
+    "the feature `planted` of these crates is for scripts/sim alone: build arbiterd without it"
 );
 
 /// Builds the node and runs it until it is told to end.

@@ -1,6 +1,7 @@
 //! From an accepted intent to one call, and its end.
 
 use crate::arbiter::Arbiter;
+use crate::planted::{self, Bug, planted};
 use crate::provider::{Call, Provider};
 use crate::tasks::Event;
 use arbiter_core::command::{Action, Cause, Intent, Outcome};
@@ -53,6 +54,7 @@ impl Arbiter {
         self.no_longer_waits(errand.call.intent);
         let clock = Arc::clone(&self.parts.clock);
         let provider = Arc::clone(&self.parts.provider);
+        let me = self.settings.me;
         self.tasks.spawn(async move {
             // The wall clock last, as it was read first before the proposal: a stop between two readings shows.
             let now = clock.now();
@@ -60,6 +62,7 @@ impl Arbiter {
             match in_time(at, wall, now, wall_now, errand.window_ms) {
                 Err(reason) => Event::Called { errand, sent: None, outcome: Outcome::NotSent { reason } },
                 Ok(()) => {
+                    planted::checked(me).await;
                     let outcome = call(&*provider, &errand).await;
                     Event::Called { errand, sent: Some(now), outcome }
                 }
@@ -94,6 +97,9 @@ async fn call(provider: &dyn Provider, errand: &Errand) -> Outcome {
     match tokio::time::timeout(limit, sent).await {
         Ok(Ok(outcome)) => outcome,
         Ok(Err(_panic)) => Outcome::NoAnswer { message: "the provider's own code broke off".to_owned() },
+        Err(_) if planted(Bug::TimeoutIsFailure) => {
+            Outcome::Failed { code: "Timeout".to_owned(), message: String::new() }
+        }
         Err(_) => Outcome::NoAnswer { message: format!("none within {} ms", errand.timeout_ms) },
     }
 }

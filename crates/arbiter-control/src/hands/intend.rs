@@ -4,6 +4,7 @@ use super::dispatch::Errand;
 use super::{Live, Turn};
 use crate::arbiter::Arbiter;
 use crate::consensus::ProposeError;
+use crate::planted::{Bug, planted};
 use crate::provider::CallKind;
 use crate::tasks::Purpose;
 use arbiter_core::check;
@@ -108,6 +109,11 @@ impl Arbiter {
             self.hands.live.insert(intent.id, Live { resource: intent.action.resource(), waits: true });
             self.hands.stages.proposed(intent, evidence, &self.state.policy, now);
         }
+        if planted(Bug::SendsBeforeCommit) {
+            let early: Vec<_> =
+                intents.iter().filter_map(|intent| Errand::new(&self.state, intent)).collect();
+            early.into_iter().for_each(|errand| self.dispatch(errand, now, self.step_wall));
+        }
         let evidence =
             check::evidence_for(&self.state, evidence, intents.iter().map(|intent| &intent.action));
         let policy_version = self.state.policy_version;
@@ -123,6 +129,8 @@ impl Arbiter {
         result: Result<(EntryId, Applied), ProposeError>,
     ) {
         let now = self.now();
+        let (at, wall) =
+            if planted(Bug::WindowFromCommit) { (now, self.parts.clock.wall_ms()) } else { (at, wall) };
         let (entry, mut answers) = match result {
             Ok((entry, Applied::Intents(answers))) if self.is_ours(entry, &errands) => (entry.index, answers),
             Ok((_, applied)) => {
@@ -130,6 +138,7 @@ impl Arbiter {
                 let until = now.plus_ms(REFUSED_WAIT_MS);
                 return errands.iter().for_each(|errand| self.forget(errand, until));
             }
+            Err(_) if planted(Bug::ProposesAgain) => return self.propose_again(errands, now),
             Err(error) => {
                 // Perhaps committed all the same: then they show up as unsettled and get `NotSent`.
                 tracing::warn!(%error, "intents went unanswered");
@@ -144,12 +153,33 @@ impl Arbiter {
             match found.map(|index| answers.swap_remove(index).1) {
                 Some(Ok(())) => {
                     self.hands.stages.committed(id, now);
+                    if !planted(Bug::SendsBeforeCommit) {
+                        self.dispatch(errand, at, wall);
+                    }
+                }
+                Some(Err(Refusal::BadIntentId(_))) if planted(Bug::ProposesAgain) => {
                     self.dispatch(errand, at, wall);
                 }
                 Some(Err(refusal)) => self.refused(&errand, &refusal, now),
                 None => self.forget(&errand, now.plus_ms(REFUSED_WAIT_MS)),
             }
         }
+    }
+
+    /// A bug that can be planted: what went unanswered is proposed again, under its id.
+    fn propose_again(&mut self, errands: Vec<Errand>, now: MonoMs) {
+        let Some(office) = &self.office else { return };
+        let intent = |errand: &Errand| Intent {
+            id: errand.call.intent,
+            action: errand.call.action.clone(),
+            cause: errand.cause,
+            reasons: vec!["it went unanswered".to_owned()],
+        };
+        let (stamp, policy_version) = (office.stamp(now), self.state.policy_version);
+        let intents: Vec<_> = errands.iter().map(intent).collect();
+        let evidence = self.evidence(now);
+        let batch = IntentBatch { stamp, policy_version, evidence, intents };
+        self.propose(Purpose::Intents(errands), None, Command::Intents(Box::new(batch)), now);
     }
 
     /// The entry carries the term and node of our own office, and the intents are of its epoch.

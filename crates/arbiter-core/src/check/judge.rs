@@ -2,6 +2,7 @@
 
 use crate::evidence::{Ending, Evidence, InstanceFacts, InstanceState, Verdict};
 use crate::ids::NodeId;
+use crate::planted::{Bug, planted};
 use crate::policy::{Gateway, Path, Policy, Probe, ProbeRole, Subject};
 
 /// The evidence, read under a policy.
@@ -13,7 +14,8 @@ pub(super) struct Judge<'a> {
 
 impl<'a> Judge<'a> {
     fn age(&self, node: NodeId) -> Option<u64> {
-        self.evidence.nodes.get(&node).and_then(|facts| facts.age_ms)
+        let age_ms = self.evidence.nodes.get(&node).and_then(|facts| facts.age_ms);
+        if planted(Bug::StaleIsFresh) { age_ms.map(|_| 0) } else { age_ms }
     }
 
     pub fn hears(&self, node: NodeId) -> bool {
@@ -108,7 +110,8 @@ impl<'a> Judge<'a> {
         if self.silence_ms(gateway.node).is_none_or(|ms| ms < at_least_ms) || self.hears(gateway.node) {
             return false;
         }
-        if self.witnesses_of_death(gateway, at_least_ms) * 2 > self.others(gateway).len() {
+        let witnesses = self.witnesses_of_death(gateway, at_least_ms);
+        if witnesses * 2 > self.others(gateway).len() || witnesses > 0 && planted(Bug::OneObserverCondemns) {
             return true;
         }
         let off = |facts: &InstanceFacts| {

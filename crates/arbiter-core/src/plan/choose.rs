@@ -5,6 +5,7 @@ use crate::command::Cause;
 use crate::evidence::Verdict;
 use crate::follow::Preference;
 use crate::ids::PathId;
+use crate::planted::{Bug, planted};
 use crate::policy::{Path, Route};
 use crate::time::HumanMs;
 use crate::verdict::{self, Judgement};
@@ -127,6 +128,9 @@ impl<'a> Chooser<'a> {
 
     /// Hold-down, flaps and drains play no part here: the second real failure must be as fast as the first.
     fn leave_down(&self, here: &Candidate<'a>) -> Choice {
+        if planted(Bug::HeldDown) && self.moved_lately() {
+            return Choice::Stay(vec!["it has just moved".to_owned()]);
+        }
         let except = Some(&here.path.id);
         let mut undecided = Vec::new();
         let better = self.best(Verdict::Up, except).or_else(|| self.refuge(except, &mut undecided));
@@ -142,6 +146,13 @@ impl<'a> Chooser<'a> {
         let mut reasons = says(here);
         reasons.extend(says(to));
         Choice::Move { to: to.path.id.clone(), cause: Cause::Failover, reasons }
+    }
+
+    /// Whether the route has moved within its wait for failback: what a bug that is planted looks at.
+    fn moved_lately(&self) -> bool {
+        let Situation { state, now, .. } = self.situation;
+        let last = state.assignments.get(&self.route.id).and_then(|assignment| assignment.moves.back());
+        last.is_some_and(|at| now.since_ms(*at) < self.wait_ms())
     }
 
     fn obey(&self, here: &Candidate<'a>, why: &mut Vec<String>) -> Option<Choice> {

@@ -6,6 +6,7 @@ use crate::command::{Action, Cause, Mode, Outcome};
 use crate::evidence::{READ_STALENESS_MS, RouteFacts, Verdict};
 use crate::health::{Alarm, Code};
 use crate::ids::{PathId, Resource};
+use crate::planted::{Bug, planted};
 use crate::policy::{DriftAction, Path, Route, Target, Timing};
 use crate::state::{Assignment, OWN_INTENTS_REMEMBERED_MS, OwnIntent};
 use crate::time::{HumanMs, LogMs};
@@ -318,8 +319,11 @@ impl Case<'_, '_> {
             path: path.id.clone(),
             after: path.target.clone(),
         };
-        let waits = state.unsettled_on(&resource).find(|(_, doubt)| {
-            doubt.intent.id.epoch >= state.office.epoch || !doubt.intent.action.same_after(&action)
+        let waits = state.unsettled_on(&resource).find(|(id, doubt)| {
+            let ignored = planted(Bug::NewestDoubtOnly) && !state.is_newest(&action, **id);
+            let waits =
+                doubt.intent.id.epoch >= state.office.epoch || !doubt.intent.action.same_after(&action);
+            waits && !ignored
         });
         if let Some((id, _)) = waits {
             self.why([format!("it waits until intent {id} is settled")]);

@@ -1,5 +1,6 @@
 //! How patient to be: every duration and count that the rules use.
 
+use crate::planted::{Bug, planted};
 use serde::{Deserialize, Serialize};
 
 /// How patient to be: with reports, decisions and calls.
@@ -72,6 +73,9 @@ impl Timing {
     ///
     /// It must be strictly more than (τ + r + p)·(1+ρ)/(1−ρ); this is that bound times 1.25, rounded up.
     pub fn takeover_wait_ms(&self) -> u64 {
+        if planted(Bug::WaitWithoutStall) {
+            return self.dispatch_window_ms.saturating_add(self.call_timeout_ms);
+        }
         let bound = self.takeover_bound_ms();
         bound.saturating_add(bound.div_ceil(4)).saturating_add(1)
     }

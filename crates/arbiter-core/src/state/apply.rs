@@ -131,8 +131,14 @@ impl ClusterState {
         if planted(Bug::DoubtsForgotten) {
             self.unsettled.clear();
         }
-        if planted(Bug::SlotForgotten) {
+        if planted(Bug::SlotForgotten) || planted(Bug::RestartForgotten) {
             self.slot = None;
+        }
+        if planted(Bug::RestartForgotten) {
+            self.instances.clear();
+        }
+        if planted(Bug::BudgetForgotten) {
+            self.instances.values_mut().for_each(|record| record.stops.clear());
         }
         self.office = Office { epoch, term: at.term, node, began, elapsed_ms: 0, last_intent: 0 };
         self.remember(at, wall_ms, Event::EpochBegan { node });
@@ -150,6 +156,11 @@ impl ClusterState {
             return Err(Refusal::ForeignEntry);
         }
         self.office.elapsed_ms = self.office.elapsed_ms.max(stamp.elapsed_ms);
+        if planted(Bug::WallClockCounts) {
+            let first = self.history.front().map_or(wall_ms, |entry| entry.wall_ms);
+            let by_wall_ms = wall_ms.since_ms(first).saturating_sub(self.office.began.0);
+            self.office.elapsed_ms = self.office.elapsed_ms.max(by_wall_ms);
+        }
         let now = self.log_now();
         let over = |pause: &Pause| pause.until.is_some_and(|until| until <= now);
         if self.overrides.pause.as_ref().is_some_and(over)

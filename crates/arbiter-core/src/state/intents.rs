@@ -105,7 +105,7 @@ impl ClusterState {
     }
 
     /// Whether this was our newest intent on the route: what a bug that is planted looks at.
-    fn is_newest(&self, action: &Action, id: IntentId) -> bool {
+    pub(crate) fn is_newest(&self, action: &Action, id: IntentId) -> bool {
         let Action::SetRoute { route, .. } = action else { return true };
         self.assignments.get(route).and_then(|a| a.own.back()).is_none_or(|newest| newest.id == id)
     }
@@ -254,6 +254,9 @@ impl ClusterState {
                     self.unsettled.retain(|_, other| other.entry != doubt.entry);
                 }
                 let action = doubt.intent.action;
+                if planted(Bug::ReissueSettles) {
+                    self.unsettled.retain(|_, other| !other.intent.action.same_after(&action));
+                }
                 self.call_ended(*id, &action, Some(outcome));
                 self.remember(at, wall_ms, Event::Ended { id: *id, action, outcome: outcome.clone() });
             }

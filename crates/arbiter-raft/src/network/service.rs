@@ -3,6 +3,7 @@
 use super::{Answer, Call, WireError, payload};
 use crate::gate::Refused;
 use crate::node::Inner;
+use crate::planted::{Bug, planted};
 use crate::propose::{confirm_on, propose_on};
 use crate::settings::QUESTION_TIMEOUT;
 use crate::types::TypeConfig;
@@ -278,6 +279,9 @@ async fn decide(node: &Inner, sender: NodeId, shown: Incarnation) -> (Admission,
     match state.members.get(&sender).and_then(|member| member.incarnation) {
         // What is applied here is committed, and the record among it.
         Some(recorded) if recorded == shown => (Admission::Admitted, state.applied.index.0, String::new()),
+        Some(_) if planted(Bug::OtherDiskAdmitted) => {
+            (Admission::Admitted, state.applied.index.0, String::new())
+        }
         // Answered from what a majority has just confirmed: a wiped node that keeps asking fills no log.
         Some(_) => other_disk(),
         None => {

@@ -2,6 +2,7 @@
 
 use super::nemesis::NEMESES;
 use super::run::{Run, Shape, run};
+use super::workers;
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -20,6 +21,8 @@ pub struct Plan {
     pub limit: Option<Duration>,
     /// Run each seed twice, and compare (D1).
     pub twice: bool,
+    /// How many runs there are at once.
+    pub jobs: usize,
     /// How each run looks.
     pub shape: Shape,
 }
@@ -84,19 +87,29 @@ impl Campaign {
     /// A runtime can't be built.
     pub fn go(
         mut self,
-        elapsed: impl Fn() -> Duration,
+        elapsed: impl Fn() -> Duration + Sync,
         mut say: impl FnMut(&Run),
     ) -> std::io::Result<Summary> {
-        for seed in self.plan.from..self.plan.from.saturating_add(self.plan.seeds) {
-            if self.plan.limit.is_some_and(|limit| elapsed() >= limit) {
-                break;
-            }
-            let mut done = run(seed, &self.plan.shape)?;
-            if self.plan.twice {
-                self.compare(&mut done)?;
-            }
-            say(&done);
-            self.add(&done);
+        let plan = self.plan.clone();
+        let mut failed = None;
+        workers::in_order(
+            plan.jobs,
+            usize::try_from(plan.seeds).unwrap_or(usize::MAX),
+            || plan.limit.is_none_or(|limit| elapsed() < limit),
+            |number| {
+                let done = run(plan.from + number as u64, &plan.shape)?;
+                if plan.twice { compared(done, &plan.shape) } else { Ok((done, false)) }
+            },
+            |done: std::io::Result<(Run, bool)>| match done {
+                Ok((done, alike)) => {
+                    say(&done);
+                    self.add(&done, alike);
+                }
+                Err(error) => failed = Some(error),
+            },
+        );
+        if let Some(error) = failed {
+            return Err(error);
         }
         let seconds = elapsed().as_secs_f64().max(0.001);
         let (seeds, summary) = (self.summary.seeds, &mut self.summary);
@@ -113,22 +126,10 @@ impl Campaign {
         Ok(self.summary)
     }
 
-    fn compare(&mut self, first: &mut Run) -> std::io::Result<()> {
-        let second = run(first.seed, &self.plan.shape)?;
-        if second.digest == first.digest {
-            self.summary.repeated_alike += 1;
-            return Ok(());
-        }
-        let lines = first.timeline.iter().zip(&second.timeline);
-        let parted = lines.filter(|(a, b)| a != b).map(|(a, b)| format!("first {a:?}, then {b:?}")).next();
-        let says = parted.unwrap_or_else(|| "they part between two lines".to_owned());
-        first.violations.push(super::Violation { invariant: "D1", says });
-        Ok(())
-    }
-
-    fn add(&mut self, run: &Run) {
+    fn add(&mut self, run: &Run, alike: bool) {
         let summary = &mut self.summary;
         summary.seeds += 1;
+        summary.repeated_alike += u64::from(alike);
         self.virtual_ms += run.virtual_ms;
         summary.decisions += run.decisions;
         summary.calls += run.calls;
@@ -145,6 +146,19 @@ impl Campaign {
             });
         }
     }
+}
+
+/// The run, and whether a second one of its seed was the same.
+fn compared(mut first: Run, shape: &Shape) -> std::io::Result<(Run, bool)> {
+    let second = run(first.seed, shape)?;
+    if second.digest == first.digest {
+        return Ok((first, true));
+    }
+    let lines = first.timeline.iter().zip(&second.timeline);
+    let parted = lines.filter(|(a, b)| a != b).map(|(a, b)| format!("first {a:?}, then {b:?}")).next();
+    let says = parted.unwrap_or_else(|| "they part between two lines".to_owned());
+    first.violations.push(super::Violation { invariant: "D1", says });
+    Ok((first, false))
 }
 
 /// The command that repeats a run, and shows its timeline.

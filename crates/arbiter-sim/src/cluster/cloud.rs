@@ -1,6 +1,7 @@
 //! A simulated EC2: late, forgetful and unfenced, as the real one is.
 
 use super::dice::Dice;
+use super::happening::{Happening, Waiting};
 use super::net::Net;
 use super::tape::{Called, Tape};
 use arbiter_control::provider::{
@@ -40,6 +41,8 @@ pub struct Moods {
     pub write_stalls: u64,
     /// Answers take almost as long as the client waits.
     pub slow: u64,
+    /// It takes effect right before the client gives up, and the answer is lost.
+    pub last_moment: u64,
     /// Describes show the world of so many milliseconds ago.
     pub stale_ms: u64,
 }
@@ -64,6 +67,7 @@ pub struct Cloud {
     inner: Arc<Mutex<Inner>>,
     tape: Tape,
     stall_ms: u64,
+    sent: Happening,
 }
 
 impl Cloud {
@@ -80,7 +84,12 @@ impl Cloud {
             unreachable_from: BTreeSet::new(),
             booted: Vec::new(),
         };
-        Self { inner: Arc::new(Mutex::new(inner)), tape, stall_ms: policy.timing.stall_allowance_ms }
+        Self {
+            inner: Arc::new(Mutex::new(inner)),
+            tape,
+            stall_ms: policy.timing.stall_allowance_ms,
+            sent: Happening::new(),
+        }
     }
 
     fn with<T>(&self, f: impl FnOnce(&mut Inner) -> T) -> T {
@@ -96,9 +105,22 @@ impl Cloud {
     pub fn heal(&self) {
         self.with(|inner| {
             inner.moods = Moods::default();
-            inner.hanging.clear();
+            // A stop that hangs already is ended by force alone.
+            let instances = &inner.instances;
+            inner.hanging.retain(|id| instances.get(id) == Some(&InstanceState::Stopping));
             inner.unreachable_from.clear();
         });
+    }
+
+    /// An operator starts an instance that is stopped, or will be in a moment.
+    pub async fn start_by_hand(&self, id: &InstanceId) {
+        if self.instance(id) == InstanceState::Stopping {
+            tokio::time::sleep(STOPPING).await;
+        }
+        if self.with(|inner| inner.moves(id, InstanceState::Stopped, InstanceState::Pending)) {
+            self.tape.say(format!("an operator starts {id}"));
+            self.later(BOOTING, id, InstanceState::Pending, InstanceState::Running);
+        }
     }
 
     /// Whether this node reaches EC2.
@@ -137,9 +159,27 @@ impl Cloud {
         self.with(|inner| std::mem::take(&mut inner.booted))
     }
 
+    /// Tells who sends a call.
+    pub fn sent(&self) -> Waiting {
+        self.sent.wait()
+    }
+
     /// The side of one node.
-    pub fn handle(&self, node: NodeId, net: Net) -> Arc<dyn Provider> {
-        Arc::new(Handle { node, net, cloud: self.clone() })
+    pub fn handle(&self, node: NodeId, boot: u64, net: Net) -> Arc<dyn Provider> {
+        Arc::new(Handle { node, boot, net, cloud: self.clone() })
+    }
+
+    /// A process has made its last check: it may stand still before it sends.
+    pub async fn halt_after_check(&self, node: NodeId) {
+        let halt_ms = self.with(|inner| {
+            let halts = inner.dice.chance(inner.moods.write_stalls);
+            if halts { inner.dice.between(1, self.stall_ms) } else { 0 }
+        });
+        if halt_ms > 0 {
+            self.tape.landed("ec2-write-stall");
+            self.tape.say(format!("node {node} stands still for {halt_ms} ms after its last check"));
+            tokio::time::sleep(Duration::from_millis(halt_ms)).await;
+        }
     }
 
     fn takes_effect(&self, number: usize, call: &Call) {
@@ -225,6 +265,7 @@ impl Inner {
 
 struct Handle {
     node: NodeId,
+    boot: u64,
     net: Net,
     cloud: Cloud,
 }
@@ -284,29 +325,42 @@ impl Provider for Handle {
     }
 
     async fn mutate(&self, call: &Call, timeout_ms: u64) -> Outcome {
-        let cloud = &self.cloud;
-        let checked_ms = cloud.tape.now_ms();
-        let (moods, stall_ms) = cloud.with(|inner| {
-            let stalls = inner.dice.chance(inner.moods.write_stalls);
-            (inner.moods, if stalls { inner.dice.between(1, cloud.stall_ms) } else { 0 })
-        });
-        if stall_ms > 0 {
-            cloud.tape.landed("ec2-write-stall");
-            tokio::time::sleep(Duration::from_millis(stall_ms)).await;
+        let first = self.send(call, timeout_ms);
+        if !super::planted::client_retries() {
+            return first.await;
         }
+        let patience = Duration::from_millis(timeout_ms / 3);
+        match tokio::time::timeout(patience, first).await {
+            Ok(outcome @ Outcome::Done) => outcome,
+            _ => self.send(call, timeout_ms).await,
+        }
+    }
+
+    fn allowance(&self, _: CallKind, _within_ms: u64) -> u32 {
+        50
+    }
+}
+
+impl Handle {
+    /// One request, and what becomes of it.
+    async fn send(&self, call: &Call, timeout_ms: u64) -> Outcome {
+        let cloud = &self.cloud;
+        let moods = cloud.with(|inner| inner.moods);
         let sent_ms = cloud.tape.now_ms();
         cloud.tape.say(format!("node {} calls {}: {:?}", self.node, call.intent, call.action));
         let number = cloud.tape.with(|record| {
             record.calls.push(Called {
                 by: self.node,
+                boot: self.boot,
                 intent: call.intent,
                 action: call.action.clone(),
                 sent_ms,
-                window_ends_ms: checked_ms + timeout_ms,
+                window_ends_ms: sent_ms + timeout_ms,
                 landed_ms: Vec::new(),
             });
             record.calls.len() - 1
         });
+        cloud.sent.happens(self.node);
         let chance = |permille| cloud.with(|inner| inner.dice.chance(permille));
         let between = |low, high| cloud.with(|inner| inner.dice.between(low, high));
         if self.is_cut() || chance(moods.request_lost) {
@@ -322,6 +376,11 @@ impl Provider for Handle {
         if chance(moods.late) {
             cloud.tape.landed("ec2-late");
             cloud.lands(number, call, timeout_ms + between(200, 8_000));
+            return std::future::pending().await;
+        }
+        if chance(moods.last_moment) {
+            cloud.tape.landed("ec2-last-moment");
+            cloud.lands(number, call, timeout_ms - between(2, 60));
             return std::future::pending().await;
         }
         let slow = chance(moods.slow);
@@ -342,9 +401,5 @@ impl Provider for Handle {
         tokio::time::sleep(Duration::from_millis(takes_ms)).await;
         self.net.thawed(self.node).await;
         Outcome::Done
-    }
-
-    fn allowance(&self, _: CallKind, _within_ms: u64) -> u32 {
-        50
     }
 }

@@ -1,5 +1,6 @@
 //! Processes that stand still: as a whole, or exactly between a commit and what should follow it.
 
+use super::happening::{Happening, Waiting};
 use super::net::Net;
 use super::tape::Tape;
 use arbiter_control::RaftConsensus;
@@ -53,20 +54,25 @@ pub enum Trap {
     AfterCommit(u64),
     /// The process is killed right after the commit.
     CrashAfterCommit,
+    /// The process learns so many milliseconds late of the commit; all else goes on.
+    LateAnswer(u64),
+    /// The process never learns of the commit.
+    AnswerLost,
 }
 
 /// Traps that are set. Clones share them.
 #[derive(Clone)]
 pub struct Hold {
     trap: Arc<Mutex<Option<Trap>>>,
-    sprung: watch::Sender<Option<NodeId>>,
+    sprung: Happening,
+    accepted: Happening,
     tape: Tape,
 }
 
 impl Hold {
     /// None is set.
     pub fn new(tape: Tape) -> Self {
-        Self { trap: Arc::default(), sprung: watch::Sender::new(None), tape }
+        Self { trap: Arc::default(), sprung: Happening::new(), accepted: Happening::new(), tape }
     }
 
     /// Sets one for the next accepted intents of whatever leader, or takes it away.
@@ -78,18 +84,14 @@ impl Hold {
         self.trap.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 
-    /// Returns when a process is to be killed, with its node.
-    pub async fn victim(&self) -> NodeId {
-        let mut sprung = self.sprung.subscribe();
-        sprung.mark_unchanged();
-        loop {
-            if sprung.changed().await.is_err() {
-                return std::future::pending().await;
-            }
-            if let Some(node) = *sprung.borrow_and_update() {
-                return node;
-            }
-        }
+    /// Tells whose process is to be killed.
+    pub fn victims(&self) -> Waiting {
+        self.sprung.wait()
+    }
+
+    /// Tells whose intents have been committed.
+    pub fn accepted(&self) -> Waiting {
+        self.accepted.wait()
     }
 }
 
@@ -113,7 +115,11 @@ impl Consensus for HeldConsensus {
     async fn propose(&self, proposal: Proposal, timeout_ms: u64) -> Result<(EntryId, Applied), ProposeError> {
         let intends = matches!(proposal.command, Command::Intents(_));
         let answer = self.real.propose(proposal, timeout_ms).await;
-        let trap = (intends && answer.is_ok()).then(|| self.hold.take()).flatten();
+        let committed = intends && answer.is_ok();
+        let trap = committed.then(|| self.hold.take()).flatten();
+        if committed {
+            self.hold.accepted.happens(self.node);
+        }
         match trap {
             Some(Trap::AfterCommit(ms)) => {
                 self.hold.tape.landed("pause-before-dispatch");
@@ -124,9 +130,14 @@ impl Consensus for HeldConsensus {
             }
             Some(Trap::CrashAfterCommit) => {
                 self.hold.tape.landed("crash-before-dispatch");
-                self.hold.sprung.send_replace(Some(self.node));
+                self.hold.sprung.happens(self.node);
                 // The answer reaches nobody.
                 return std::future::pending().await;
+            }
+            Some(Trap::LateAnswer(ms)) => tokio::time::sleep(Duration::from_millis(ms)).await,
+            Some(Trap::AnswerLost) => {
+                tokio::time::sleep(Duration::from_millis(timeout_ms)).await;
+                return Err(ProposeError::Unknown(timeout_ms));
             }
             None => {}
         }

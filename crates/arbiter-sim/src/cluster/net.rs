@@ -1,6 +1,7 @@
 //! The simulated network: each direction of each line by itself can be slow, lossy, unordered, or cut.
 
 use super::dice::Dice;
+use super::happening::{Happening, Waiting};
 use super::tape::Tape;
 use arbiter_control::Control;
 use arbiter_control::transport::Transport;
@@ -47,6 +48,7 @@ struct Inner {
 #[derive(Clone)]
 pub struct Net {
     inner: Arc<Mutex<Inner>>,
+    granted: Happening,
     tape: Tape,
 }
 
@@ -61,7 +63,7 @@ impl Net {
             dead_hosts: BTreeSet::new(),
             unadmitted: BTreeSet::new(),
         };
-        Self { inner: Arc::new(Mutex::new(inner)), tape }
+        Self { inner: Arc::new(Mutex::new(inner)), granted: Happening::new(), tape }
     }
 
     fn with<T>(&self, f: impl FnOnce(&mut Inner) -> T) -> T {
@@ -71,6 +73,11 @@ impl Net {
     /// Changes one direction of a line.
     pub fn line(&self, from: NodeId, to: NodeId, change: impl FnOnce(&mut Line)) {
         self.with(|inner| change(inner.lines.entry((from, to)).or_default()));
+    }
+
+    /// Tells who grants a vote.
+    pub fn granted(&self) -> Waiting {
+        self.granted.wait()
     }
 
     /// Every line is whole again.
@@ -248,6 +255,14 @@ impl Wire for SimWire {
                 });
             }
             let answer = service.answer(call).await;
+            if name == "vote" {
+                super::invariants::s7::votes(&net.tape, to, answer.as_ref());
+                if let Ok(Answer::Peer(reply)) = &answer
+                    && super::invariants::s7::grants(&reply.payload)
+                {
+                    net.granted.happens(to);
+                }
+            }
             if net.with(|inner| inner.unadmitted.contains(&to)) {
                 super::invariants::s7::judge(&net.tape, to, name, answer.as_ref());
             }

@@ -50,8 +50,9 @@ pub fn reference() -> Policy {
         remediation: Remediation {
             remediate_after_ms: 4_000,
             cooldown_ms: 10_000,
+            attempts: 2,
             attempts_window_ms: 90_000,
-            boot_grace_ms: 15_000,
+            boot_grace_ms: 9_000,
             force_stop_after_ms: 8_000,
             ..Remediation::default()
         },

@@ -4,6 +4,7 @@ use super::dice::Dice;
 use super::held::Hold;
 use super::invariants::{self, l1, l2};
 use super::nemesis::{NEMESES, Nemesis};
+use super::planted::{self, Planted};
 use super::policy::{GATEWAYS, NODES, reference};
 use super::sim::Sim;
 use super::tape::Violation;
@@ -20,6 +21,9 @@ const LIMIT: Duration = Duration::from_secs(3_600);
 /// Time for probes and reports to say that all works again.
 const PROBES_SEE: Duration = Duration::from_secs(3);
 
+/// How often a run with a planted bug is judged before its end.
+const JUDGE_EVERY: Duration = Duration::from_secs(3);
+
 /// How a run looks.
 #[derive(Debug, Clone)]
 pub struct Shape {
@@ -27,11 +31,13 @@ pub struct Shape {
     pub trouble_s: u64,
     /// Which trouble; all, if none is named.
     pub nemeses: Vec<&'static str>,
+    /// The bug that is planted, if one is: then the run ends as soon as a promise is broken.
+    pub planted: Option<&'static Planted>,
 }
 
 impl Default for Shape {
     fn default() -> Self {
-        Self { trouble_s: 300, nemeses: Vec::new() }
+        Self { trouble_s: 300, nemeses: Vec::new(), planted: None }
     }
 }
 
@@ -70,17 +76,54 @@ pub fn run(seed: u64, shape: &Shape) -> std::io::Result<Run> {
     #[cfg(tokio_unstable)]
     builder.rng_seed(tokio::runtime::RngSeed::from_bytes(&seed.to_le_bytes()));
     let runtime = builder.build()?;
+    planted::sow(shape.planted);
     let run = runtime.block_on(async {
         let sim = Sim::new(seed, reference());
-        if tokio::time::timeout(LIMIT, live(&sim, seed, shape)).await.is_err() {
-            sim.tape.violation("L1", format!("the run is not over after {} s", LIMIT.as_secs()));
+        halts_after_check(Some(&sim));
+        tokio::select! {
+            biased;
+            () = until_broken(&sim), if shape.planted.is_some() => {}
+            ended = tokio::time::timeout(LIMIT, live(&sim, seed, shape)) => {
+                if ended.is_err() {
+                    sim.tape.violation("L1", format!("the run is not over after {} s", LIMIT.as_secs()));
+                }
+                invariants::judge(&sim);
+            }
         }
-        invariants::judge(&sim);
         result(&sim, seed)
     });
+    halts_after_check(None);
+    planted::sow(None);
     arbiter_raft::runtime::seed(None);
     Ok(run)
 }
+
+/// Returns as soon as a promise is broken.
+async fn until_broken(sim: &Sim) {
+    loop {
+        tokio::time::sleep(JUDGE_EVERY).await;
+        invariants::judge(sim);
+        if sim.tape.with(|record| !record.violations.is_empty()) {
+            return;
+        }
+    }
+}
+
+/// Processes may stand still between their last check and their call, for as long as is allowed for. Only a build that
+/// can be made to do wrong can be stopped there.
+#[cfg(feature = "planted")]
+fn halts_after_check(sim: Option<&Arc<Sim>>) {
+    let halt = |sim: Arc<Sim>| -> arbiter_control::planted::AfterCheck {
+        std::rc::Rc::new(move |node| {
+            let sim = Arc::clone(&sim);
+            Box::pin(async move { sim.cloud.halt_after_check(node).await })
+        })
+    };
+    arbiter_control::planted::halt_after_check(sim.map(|sim| halt(Arc::clone(sim))));
+}
+
+#[cfg(not(feature = "planted"))]
+fn halts_after_check(_: Option<&Arc<Sim>>) {}
 
 fn result(sim: &Sim, seed: u64) -> Run {
     let digest = sim.tape.digest();
@@ -115,8 +158,9 @@ async fn live(sim: &Arc<Sim>, seed: u64, shape: &Shape) {
 }
 
 async fn kill_the_trapped(sim: Arc<Sim>, hold: Hold) {
+    let mut victims = hold.victims();
     loop {
-        let node = hold.victim().await;
+        let node = victims.next().await;
         sim.crash(node, 0, Duration::from_millis(500));
     }
 }
@@ -164,7 +208,14 @@ async fn heal(sim: &Sim) {
             sim.host_returns(node);
         }
     }
-    for node in sim.net.waiting_for_admission() {
+    let waiting = sim.net.waiting_for_admission();
+    if !waiting.is_empty() {
+        // A lost disk and a stopped host are two nodes less of three: nobody is left to agree on a start.
+        for gateway in &sim.policy.gateways {
+            sim.cloud.start_by_hand(&gateway.instance).await;
+        }
+    }
+    for node in waiting {
         sim.readmit(node).await;
     }
     sim.resume().await;

@@ -139,6 +139,29 @@ impl Sim {
         NODES.iter().filter_map(leading).max().map(|(_, id)| id)
     }
 
+    /// Whether every node runs, is a member, and holds what is committed.
+    pub fn all_are_back(&self) -> bool {
+        let newest =
+            NODES.iter().filter_map(|node| self.raft(*node)).map(|raft| raft.view().borrow().committed);
+        let newest = newest.max();
+        NODES.iter().all(|node| {
+            let Some(raft) = self.raft(*node) else { return false };
+            let view = raft.view().borrow().clone();
+            view.standing == arbiter_raft::Standing::Member && Some(view.committed) >= newest
+        })
+    }
+
+    /// What part a node plays, in words.
+    pub fn part_of(&self, node: NodeId) -> String {
+        let Some(raft) = self.raft(node) else { return format!("node {node} does not run") };
+        let view = raft.view().borrow().clone();
+        let (standing, role, term, leader) = (view.standing, view.role, view.term.0, view.leader);
+        let (log, committed) = (view.last_log, view.committed);
+        format!(
+            "node {node}: {standing:?} {role:?} in term {term} under {leader:?}, log {log}, committed {committed}"
+        )
+    }
+
     /// Starts the processes, and what restarts them from now on.
     pub fn begin(self: &Arc<Self>) -> JoinHandle<()> {
         let sim = Arc::clone(self);
@@ -247,15 +270,23 @@ impl Sim {
         let lease_ms = settings.timings.election_timeout_max_ms;
         let raft = match RaftNode::open_in(settings, environment).await {
             Ok(raft) => raft,
+            // A full disk keeps it from starting as it ends one that runs; whoever restarts it makes room.
+            Err(error) if format!("{error:?}").contains("the disk is full") => {
+                self.tape.say(format!("node {node} can't start: {error}"));
+                self.with(node, |host| host.starting = false);
+                self.crash(node, usize::MAX, RESTART_AFTER);
+                return;
+            }
             Err(error) => {
-                self.tape.violation("S6", format!("node {node} can't open its disk after a crash: {error}"));
+                self.tape
+                    .violation("S6", format!("node {node} can't open its disk after a crash: {error:?}"));
                 return;
             }
         };
         let consensus = Arc::new(RaftConsensus::new(raft.clone(), lease_ms));
         let parts = Parts {
             consensus: Arc::new(HeldConsensus::new(node, consensus, self.hold.clone(), self.net.clone())),
-            provider: self.cloud.handle(node, self.net.clone()),
+            provider: self.cloud.handle(node, boot, self.net.clone()),
             prober: SimProber::start(
                 node,
                 Arc::clone(&self.policy),

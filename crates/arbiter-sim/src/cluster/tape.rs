@@ -3,7 +3,7 @@
 use super::clock::millis;
 use arbiter_core::command::{Action, Cause};
 use arbiter_core::evidence::Evidence;
-use arbiter_core::ids::{Epoch, IntentId, NodeId, PathId};
+use arbiter_core::ids::{Epoch, GatewayId, IntentId, NodeId, PathId};
 use arbiter_core::state::{Entry, Event};
 use foldhash::fast::FixedState;
 use std::collections::BTreeMap;
@@ -16,6 +16,8 @@ use tokio::time::Instant;
 pub struct Called {
     /// By whom.
     pub by: NodeId,
+    /// By which of its processes.
+    pub boot: u64,
     /// Its intent.
     pub intent: IntentId,
     /// What it does.
@@ -87,6 +89,10 @@ pub struct Record {
     pub quiet: Vec<Quiet>,
     /// Since when quiet is promised, if it is.
     pub open_quiet: Option<u64>,
+    /// The newest vote that each disk has granted: its term, and to whom.
+    pub votes: BTreeMap<(NodeId, u64), (u64, u64)>,
+    /// When which gateway's slot was closed.
+    pub closed: Vec<(u64, GatewayId)>,
     /// Faults that had an effect, by kind.
     pub landed: BTreeMap<&'static str, u64>,
     /// Seen while it ran.
@@ -178,6 +184,14 @@ impl Tape {
                     record.accepted.entry(*id).or_insert(accepted);
                 });
             }
+            if let Event::SlotClosed { gateway, .. } = &entry.event {
+                let at_ms = self.now_ms();
+                self.with(|record| {
+                    if !record.history.contains_key(&entry.index.0) {
+                        record.closed.push((at_ms, gateway.clone()));
+                    }
+                });
+            }
             let index = entry.index.0;
             let first = self.with(|record| {
                 let (by, events) = record.history.entry(index).or_insert_with(|| (node, Vec::new()));
@@ -212,8 +226,8 @@ pub(super) fn comparable(event: &Event) -> Option<Event> {
 }
 
 impl Called {
-    /// Which epoch made it.
-    pub fn epoch(&self) -> Epoch {
-        self.intent.epoch
+    /// Which epoch made it, and which process: one that goes on with its predecessor's epoch is another hand.
+    pub fn hand(&self) -> (Epoch, u64) {
+        (self.intent.epoch, self.boot)
     }
 }

@@ -26,6 +26,7 @@ pub async fn examine(sim: &Sim) -> bool {
         }
         tokio::time::sleep(EVERY).await;
     }
+    NODES.iter().for_each(|node| sim.tape.say(sim.part_of(*node)));
     sim.tape.violation("L1", format!("{} s after the last fault healed: {what}", BOUND_MS / 1_000));
     false
 }

@@ -13,10 +13,11 @@ pub mod s7;
 mod tests;
 
 use super::sim::Sim;
+use super::tape::Record;
 
 /// Judges everything that can be judged when a run has ended.
 pub fn judge(sim: &Sim) {
-    let found = sim.tape.with(|record| {
+    let judge = |record: &mut Record| {
         let mut found = Vec::new();
         found.extend(s1::judge(record));
         found.extend(s2::judge(record));
@@ -25,7 +26,9 @@ pub fn judge(sim: &Sim) {
         found.extend(s5::judge(record, &sim.policy));
         found.extend(s6::judge(record));
         found
-    });
+    };
+    // What is planted in the rules must not mislead who judges by them.
+    let found = super::planted::without(|| sim.tape.with(judge));
     for violation in found {
         sim.tape.violation(violation.invariant, violation.says);
     }

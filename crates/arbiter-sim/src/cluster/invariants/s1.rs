@@ -9,7 +9,7 @@ pub fn judge(record: &Record) -> Vec<Violation> {
     let mut found = Vec::new();
     for newer in &record.calls {
         let older = record.calls.iter().filter(|older| {
-            older.epoch() < newer.epoch()
+            older.hand() < newer.hand()
                 && older.action.resource() == newer.action.resource()
                 && !same_target(&older.action, &newer.action)
         });

@@ -1,7 +1,7 @@
 //! S5: never two gateways stopped by us at once; never one that a majority can see (but by an operator's request). That
 //! none is left stopped, L1 sees.
 
-use crate::cluster::tape::{Record, Violation};
+use crate::cluster::tape::{Accepted, Record, Violation};
 use arbiter_core::command::{Action, Cause};
 use arbiter_core::ids::InstanceId;
 use arbiter_core::policy::Policy;
@@ -23,6 +23,41 @@ pub fn judge(record: &Record, policy: &Policy) -> Vec<Violation> {
         }
     }
     found.extend(two_at_once(record));
+    found.extend(too_often(record, policy));
+    found
+}
+
+/// Budgets and cooldowns are judged in log time, which never runs faster than true time but for the clocks' rates: so
+/// much less is granted.
+fn too_often(record: &Record, policy: &Policy) -> Vec<Violation> {
+    let limits = &policy.remediation;
+    let short = |ms: u64| ms - ms / 100;
+    let mut found = Vec::new();
+    let remediates = |accepted: &&Accepted| {
+        accepted.cause == Cause::Remediate && matches!(accepted.action, Action::Stop { .. })
+    };
+    let mut stops: Vec<&Accepted> = record.accepted.values().filter(remediates).collect();
+    stops.sort_by_key(|stop| stop.at_ms);
+    for stop in &stops {
+        let Action::Stop { gateway, .. } = &stop.action else { continue };
+        let from_ms = stop.at_ms.saturating_sub(short(limits.attempts_window_ms));
+        let within = |other: &&&Accepted| {
+            other.action.resource() == stop.action.resource() && (from_ms..=stop.at_ms).contains(&other.at_ms)
+        };
+        let count = stops.iter().filter(within).count();
+        let mut broken = |says| found.push(Violation { invariant: "S5", says });
+        if count > usize::try_from(limits.attempts).unwrap_or(usize::MAX) {
+            broken(format!(
+                "{gateway} is stopped {count} times within its budget's time, at {} ms",
+                stop.at_ms
+            ));
+        }
+        let closed = record.closed.iter().filter(|(at_ms, of)| of == gateway && *at_ms <= stop.at_ms);
+        let cool_ms = closed.map(|(at_ms, _)| stop.at_ms - at_ms).min();
+        if let Some(cool_ms) = cool_ms.filter(|ms| *ms < short(limits.cooldown_ms)) {
+            broken(format!("{gateway} is stopped {cool_ms} ms after its last restart, at {} ms", stop.at_ms));
+        }
+    }
     found
 }
 

@@ -20,7 +20,7 @@ fn stop(id: u64) -> Action {
 fn called(epoch: u64, action: Action, sent_ms: u64, landed_ms: u64) -> Called {
     let intent = IntentId { epoch: Epoch(epoch), number: 1 };
     let window_ends_ms = sent_ms + 2_000;
-    Called { by: NodeId(1), intent, action, sent_ms, window_ends_ms, landed_ms: vec![landed_ms] }
+    Called { by: NodeId(1), boot: 1, intent, action, sent_ms, window_ends_ms, landed_ms: vec![landed_ms] }
 }
 
 /// These calls, each accepted right before it was sent.

@@ -4,6 +4,7 @@ mod cloud;
 mod network;
 mod operators;
 mod processes;
+mod takeover;
 mod world;
 
 use super::dice::Dice;
@@ -68,11 +69,18 @@ pub const NEMESES: &[Nemesis] = nemeses! {
     "pause-ten-windows" => processes::pause_ten_windows,
     "pause-before-dispatch" => processes::pause_before_dispatch,
     "crash-before-dispatch" => processes::crash_before_dispatch,
+    "overtaken" => takeover::overtaken,
+    "overtaken-again" => takeover::overtaken_again,
+    "overtaken-asleep" => takeover::overtaken_asleep,
+    "answer-lost" => takeover::answer_lost,
+    "restart-in-call" => takeover::restart_in_call,
+    "revote" => processes::revote,
     "stolen-time" => processes::stolen_time,
     "wall-jump" => processes::wall_jump,
     "tunnel-down" => world::tunnel_down,
     "router-dead" => world::router_dead,
     "gateway-dead" => world::gateway_dead,
+    "gateway-relapse" => world::relapse,
     "hand-edit" => world::hand_edit,
     "ec2-cut" => cloud::cut,
     "ec2-throttle" => cloud::throttle,

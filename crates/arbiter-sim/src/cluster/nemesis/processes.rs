@@ -69,8 +69,8 @@ pub(super) async fn failing_disk(sim: Arc<Sim>, mut dice: Dice) {
 }
 
 pub(super) async fn wiped_disk(sim: Arc<Sim>, mut dice: Dice) {
-    // More than one lost disk of three is more than Raft can bear.
-    if !sim.net.waiting_for_admission().is_empty() || NODES.iter().any(|node| sim.state(*node).is_none()) {
+    // More than one lost disk of three is more than Raft can bear: the last one must be back with all that it lost.
+    if !sim.net.waiting_for_admission().is_empty() || !sim.all_are_back() {
         return;
     }
     let node = dice.pick(&NODES).unwrap_or(NODES[0]);
@@ -139,4 +139,41 @@ pub(super) async fn wall_jump(sim: Arc<Sim>, mut dice: Dice) {
         sim.tape.landed("wall-jump");
         clock.jump(ms);
     }
+}
+
+/// A node grants its vote, and its power is cut in that moment; then another candidate asks for it in the same term.
+pub(super) async fn revote(sim: Arc<Sim>, mut dice: Dice) {
+    let Some(voter) = sim.leader() else { return };
+    // The first candidate's vote must be the greater one: within a term openraft lets a greater one win a lesser.
+    let mut others: Vec<NodeId> = NODES.into_iter().filter(|node| *node != voter).collect();
+    others.sort_unstable();
+    let [second, first] = others[..] else { return };
+    let part = |a: NodeId, b: NodeId, name: Option<&'static str>| {
+        sim.net.line(a, b, |line| line.cut = name);
+        sim.net.line(b, a, |line| line.cut = name);
+    };
+    part(second, first, Some("revote"));
+    part(second, voter, Some("revote"));
+    let mut granted = sim.net.granted();
+    if let Some(raft) = sim.raft(first) {
+        drop(raft.trigger_election().await);
+        let by_voter = async { while granted.next().await != voter {} };
+        if tokio::time::timeout(Duration::from_secs(1), by_voter).await.is_ok() {
+            sim.crash(voter, 0, Duration::from_millis(dice.between(1, 60)));
+            part(voter, first, Some("revote"));
+            part(second, voter, None);
+            let mut waited = 0;
+            while sim.raft(voter).is_none() && waited < 100 {
+                waited += 1;
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+            if let Some(raft) = sim.raft(second) {
+                drop(raft.trigger_election().await);
+            }
+            between(&mut dice, 300, 1_000).await;
+        }
+    }
+    part(second, first, None);
+    part(second, voter, None);
+    part(voter, first, None);
 }

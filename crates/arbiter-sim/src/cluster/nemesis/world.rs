@@ -6,6 +6,7 @@ use crate::cluster::policy::GATEWAYS;
 use crate::cluster::sim::Sim;
 use arbiter_core::policy::Target;
 use std::sync::Arc;
+use std::time::Duration;
 
 pub(super) async fn tunnel_down(sim: Arc<Sim>, mut dice: Dice) {
     let gateway = dice.pick(&GATEWAYS).unwrap_or(GATEWAYS[0]);
@@ -55,4 +56,30 @@ pub(super) async fn hand_edit(sim: Arc<Sim>, mut dice: Dice) {
     sim.tape.landed("hand-edit");
     sim.tape.say(format!("somebody points {} at {target}", route.id));
     sim.cloud.set_by_hand(route, Target::Interface(target.to_owned()));
+}
+
+/// A gateway that dies again and again, as soon as it is back; meanwhile leaders change, and clocks are set.
+pub(super) async fn relapse(sim: Arc<Sim>, mut dice: Dice) {
+    let gateway = dice.pick(&GATEWAYS).unwrap_or(GATEWAYS[0]);
+    for _ in 0..4 {
+        if !sim.truth.host_is_dead(gateway) {
+            sim.tape.landed("gateway-relapse");
+            sim.tape.say(format!("the host of node {gateway} dies, as so often"));
+            sim.host_dies(gateway);
+        }
+        let mut waited = 0;
+        while sim.truth.host_is_dead(gateway) && waited < 300 {
+            waited += 1;
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+        between(&mut dice, 300, 2_000).await;
+        let Some(leader) = sim.leader() else { continue };
+        if dice.chance(300) {
+            sim.tape.say(format!("the wall clock of node {leader} is set ten minutes ahead"));
+            sim.clock(leader).map(|clock| clock.jump(600_000));
+        } else if dice.chance(500) {
+            sim.crash(leader, 0, Duration::from_millis(1_500));
+        }
+        between(&mut dice, 300, 2_500).await;
+    }
 }

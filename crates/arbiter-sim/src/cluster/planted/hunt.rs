@@ -1,0 +1,94 @@
+//! The hunt: each bug, seed after seed, until a promise is broken; and the same seeds without any bug.
+
+use super::super::run::{Run, Shape, run};
+use super::super::workers;
+use super::Planted;
+use serde::Serialize;
+
+/// What became of one bug.
+#[derive(Debug, Clone, Serialize)]
+pub struct Found {
+    /// The bug.
+    pub name: &'static str,
+    /// The seed that found it; none if none did.
+    pub seed: Option<u64>,
+    /// How many seeds were tried.
+    pub seeds_tried: u64,
+    /// Which promise was broken.
+    pub broke: Option<&'static str>,
+    /// How.
+    pub says: Option<String>,
+}
+
+/// What became of all of them.
+#[derive(Debug, Clone, Serialize)]
+pub struct Hunt {
+    /// All were found within their bounds, and without them nothing was.
+    pub ok: bool,
+    /// Each bug.
+    pub planted: Vec<Found>,
+    /// The same seeds without any bug: how many.
+    pub clean_seeds: u64,
+    /// Promises that were broken without any bug.
+    pub clean_violations: Vec<String>,
+}
+
+/// Looks for these bugs, from this seed on. `say` is told of each as soon as it is known.
+///
+/// # Errors
+/// A runtime can't be built.
+pub fn hunt(
+    bugs: &[&'static Planted],
+    from: u64,
+    shape: &Shape,
+    jobs: usize,
+    mut say: impl FnMut(&Found),
+) -> std::io::Result<Hunt> {
+    let mut found = Vec::new();
+    let each = |number: usize| bugs.get(number).map(|bug| look_for(bug, from, shape));
+    workers::in_order(jobs, bugs.len(), || true, each, |done| found.extend(done));
+    let planted: Vec<Found> = found.into_iter().collect::<Result<_, _>>()?;
+    planted.iter().for_each(&mut say);
+    let clean_seeds = planted.iter().map(|found| found.seeds_tried).max().unwrap_or(0);
+    let clean = Shape { planted: None, ..shape.clone() };
+    let mut clean_violations = Vec::new();
+    let mut failed = None;
+    workers::in_order(
+        jobs,
+        usize::try_from(clean_seeds).unwrap_or(usize::MAX),
+        || true,
+        |number| run(from + number as u64, &clean),
+        |done| match done {
+            Ok(run) => clean_violations.extend(broken(&run)),
+            Err(error) => failed = Some(error),
+        },
+    );
+    if let Some(error) = failed {
+        return Err(error);
+    }
+    let all = !planted.is_empty() && planted.iter().all(|found| found.seed.is_some());
+    Ok(Hunt { ok: all && clean_violations.is_empty(), planted, clean_seeds, clean_violations })
+}
+
+fn look_for(bug: &'static Planted, from: u64, shape: &Shape) -> std::io::Result<Found> {
+    let shape = Shape { planted: Some(bug), ..shape.clone() };
+    let mut found = Found { name: bug.name, seed: None, seeds_tried: 0, broke: None, says: None };
+    for seed in from..from.saturating_add(bug.within) {
+        let done = run(seed, &shape)?;
+        found.seeds_tried += 1;
+        if let Some(violation) = done.violations.first() {
+            found.seed = Some(seed);
+            found.broke = Some(violation.invariant);
+            found.says = Some(violation.says.clone());
+            break;
+        }
+    }
+    Ok(found)
+}
+
+fn broken(run: &Run) -> Vec<String> {
+    let words = |violation: &super::super::Violation| {
+        format!("seed {}: {}: {}", run.seed, violation.invariant, violation.says)
+    };
+    run.violations.iter().map(words).collect()
+}
