@@ -66,6 +66,7 @@ struct Inner {
 pub struct Cloud {
     inner: Arc<Mutex<Inner>>,
     tape: Tape,
+    #[cfg(feature = "planted")]
     stall_ms: u64,
     sent: Happening,
 }
@@ -87,6 +88,7 @@ impl Cloud {
         Self {
             inner: Arc::new(Mutex::new(inner)),
             tape,
+            #[cfg(feature = "planted")]
             stall_ms: policy.timing.stall_allowance_ms,
             sent: Happening::new(),
         }
@@ -170,6 +172,7 @@ impl Cloud {
     }
 
     /// A process has made its last check: it may stand still before it sends.
+    #[cfg(feature = "planted")]
     pub async fn halt_after_check(&self, node: NodeId) {
         let halt_ms = self.with(|inner| {
             let halts = inner.dice.chance(inner.moods.write_stalls);
