@@ -66,8 +66,6 @@ struct Inner {
 pub struct Cloud {
     inner: Arc<Mutex<Inner>>,
     tape: Tape,
-    #[cfg(feature = "planted")]
-    stall_ms: u64,
     sent: Happening,
 }
 
@@ -85,13 +83,7 @@ impl Cloud {
             unreachable_from: BTreeSet::new(),
             booted: Vec::new(),
         };
-        Self {
-            inner: Arc::new(Mutex::new(inner)),
-            tape,
-            #[cfg(feature = "planted")]
-            stall_ms: policy.timing.stall_allowance_ms,
-            sent: Happening::new(),
-        }
+        Self { inner: Arc::new(Mutex::new(inner)), tape, sent: Happening::new() }
     }
 
     fn with<T>(&self, f: impl FnOnce(&mut Inner) -> T) -> T {
@@ -114,10 +106,14 @@ impl Cloud {
         });
     }
 
-    /// An operator starts an instance that is stopped, or will be in a moment.
+    /// An operator starts an instance that is stopped, or whose stop hangs: by force.
     pub async fn start_by_hand(&self, id: &InstanceId) {
         if self.instance(id) == InstanceState::Stopping {
             tokio::time::sleep(STOPPING).await;
+            self.with(|inner| {
+                inner.hanging.remove(id);
+                inner.moves(id, InstanceState::Stopping, InstanceState::Stopped)
+            });
         }
         if self.with(|inner| inner.moves(id, InstanceState::Stopped, InstanceState::Pending)) {
             self.tape.say(format!("an operator starts {id}"));
@@ -171,12 +167,13 @@ impl Cloud {
         Arc::new(Handle { node, boot, net, cloud: self.clone() })
     }
 
-    /// A process has made its last check: it may stand still before it sends.
+    /// A process has made its last check: it may stand still before it sends, for no longer than is allowed for.
     #[cfg(feature = "planted")]
-    pub async fn halt_after_check(&self, node: NodeId) {
-        let halt_ms = self.with(|inner| {
-            let halts = inner.dice.chance(inner.moods.write_stalls);
-            if halts { inner.dice.between(1, self.stall_ms) } else { 0 }
+    pub async fn halt_after_check(&self, node: NodeId, allowed_ms: u64) {
+        let halt_ms = self.with(|inner| match inner.moods.write_stalls {
+            always if always >= 1_000 => inner.dice.between(allowed_ms * 9 / 10, allowed_ms),
+            permille if inner.dice.chance(permille) => inner.dice.between(1, allowed_ms),
+            _ => 0,
         });
         if halt_ms > 0 {
             self.tape.landed("ec2-write-stall");
@@ -383,7 +380,7 @@ impl Handle {
         }
         if chance(moods.last_moment) {
             cloud.tape.landed("ec2-last-moment");
-            cloud.lands(number, call, timeout_ms - between(2, 60));
+            cloud.lands(number, call, timeout_ms - between(2, 20));
             return std::future::pending().await;
         }
         let slow = chance(moods.slow);

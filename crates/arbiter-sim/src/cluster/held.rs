@@ -114,6 +114,12 @@ impl HeldConsensus {
 impl Consensus for HeldConsensus {
     async fn propose(&self, proposal: Proposal, timeout_ms: u64) -> Result<(EntryId, Applied), ProposeError> {
         let intends = matches!(proposal.command, Command::Intents(_));
+        if let Command::Intents(batch) = &proposal.command {
+            let now_ms = self.hold.tape.now_ms();
+            for intent in &batch.intents {
+                self.hold.tape.with(|record| record.proposed.insert(intent.id, (now_ms, self.node)));
+            }
+        }
         let answer = self.real.propose(proposal, timeout_ms).await;
         let committed = intends && answer.is_ok();
         let trap = committed.then(|| self.hold.take()).flatten();

@@ -1,5 +1,6 @@
 //! The simulated network: each direction of each line by itself can be slow, lossy, unordered, or cut.
 
+use super::clock::millis;
 use super::dice::Dice;
 use super::happening::{Happening, Waiting};
 use super::tape::Tape;
@@ -26,6 +27,8 @@ pub struct Line {
     pub twice: u64,
     /// More delay than usual, up to this many milliseconds.
     pub slow_ms: u64,
+    /// Later than usual by exactly so many milliseconds, because of the fault `late-reports`.
+    pub late_ms: u64,
 }
 
 struct Process {
@@ -117,6 +120,8 @@ impl Net {
 
     /// The process of this node stands still until then.
     pub fn freeze(&self, node: NodeId, until: Instant) {
+        let (from_ms, for_ms) = (self.tape.now_ms(), millis(until - Instant::now()));
+        self.tape.with(|record| record.halts.push((node, from_ms, from_ms + for_ms)));
         self.with(|inner| inner.frozen.insert(node, until));
     }
 
@@ -144,15 +149,16 @@ impl Net {
     fn fate(&self, from: NodeId, to: NodeId, kind: &'static str) -> Option<Duration> {
         let (fate, delay_ms) = self.with(|inner| {
             let fate = inner.passes(from, to);
-            let slow_ms = inner.lines.get(&(from, to)).map_or(0, |line| line.slow_ms);
-            let slow_ms = if slow_ms > 0 { inner.dice.between(0, slow_ms) } else { 0 };
-            (fate, inner.dice.between(1, 4) + slow_ms)
+            let line = inner.lines.get(&(from, to)).copied().unwrap_or_default();
+            let slow_ms = if line.slow_ms > 0 { inner.dice.between(0, line.slow_ms) } else { 0 };
+            let late_ms = if kind == "report" { line.late_ms } else { 0 };
+            (fate, inner.dice.between(1, 4) + slow_ms + late_ms)
         });
         self.tape.mix((from, to, kind, fate.is_ok(), delay_ms));
         match fate {
             Ok(()) => {
                 if delay_ms > 4 {
-                    self.tape.landed("slow-line");
+                    self.tape.landed(if delay_ms >= 8_000 { "late-reports" } else { "slow-line" });
                 }
                 Some(Duration::from_millis(delay_ms))
             }

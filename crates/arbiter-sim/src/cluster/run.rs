@@ -24,6 +24,9 @@ const PROBES_SEE: Duration = Duration::from_secs(3);
 /// How often a run with a planted bug is judged before its end.
 const JUDGE_EVERY: Duration = Duration::from_secs(3);
 
+/// No call takes effect later than this.
+const LATEST_CALL: Duration = Duration::from_secs(12);
+
 /// How a run looks.
 #[derive(Debug, Clone)]
 pub struct Shape {
@@ -116,7 +119,10 @@ fn halts_after_check(sim: Option<&Arc<Sim>>) {
     let halt = |sim: Arc<Sim>| -> arbiter_control::planted::AfterCheck {
         std::rc::Rc::new(move |node| {
             let sim = Arc::clone(&sim);
-            Box::pin(async move { sim.cloud.halt_after_check(node).await })
+            Box::pin(async move {
+                let allowed_ms = sim.policy.timing.stall_allowance_ms;
+                sim.cloud.halt_after_check(node, allowed_ms).await;
+            })
         })
     };
     arbiter_control::planted::halt_after_check(sim.map(|sim| halt(Arc::clone(sim))));
@@ -209,8 +215,10 @@ async fn heal(sim: &Sim) {
         }
     }
     let waiting = sim.net.waiting_for_admission();
-    if !waiting.is_empty() {
-        // A lost disk and a stopped host are two nodes less of three: nobody is left to agree on a start.
+    if !waiting.is_empty() || sim.some_disk_waits() {
+        // A lost disk and a stopped host are two nodes less of three: nobody is left to agree on a start. What EC2 has
+        // still to carry out comes first.
+        tokio::time::sleep(LATEST_CALL).await;
         for gateway in &sim.policy.gateways {
             sim.cloud.start_by_hand(&gateway.instance).await;
         }

@@ -96,7 +96,7 @@ impl Sim {
         let hosts = NODES.iter().map(host).collect();
         Arc::new(Self {
             net: Net::new(seed, tape.clone()),
-            truth: Truth::default(),
+            truth: Truth::new(tape.clone()),
             cloud: Cloud::new(seed, &policy, tape.clone()),
             hold: Hold::new(tape.clone()),
             policy: Arc::new(policy),
@@ -149,6 +149,12 @@ impl Sim {
             let view = raft.view().borrow().clone();
             view.standing == arbiter_raft::Standing::Member && Some(view.committed) >= newest
         })
+    }
+
+    /// Whether a node runs on a disk that takes no part yet.
+    pub fn some_disk_waits(&self) -> bool {
+        let rafts = NODES.iter().filter_map(|node| self.raft(*node));
+        rafts.into_iter().any(|raft| raft.view().borrow().standing != arbiter_raft::Standing::Member)
     }
 
     /// What part a node plays, in words.

@@ -91,6 +91,12 @@ pub struct Record {
     pub open_quiet: Option<u64>,
     /// The newest vote that each disk has granted: its term, and to whom.
     pub votes: BTreeMap<(NodeId, u64), (u64, u64)>,
+    /// When each gateway began to carry traffic to the site, and when it ceased.
+    pub carries: BTreeMap<NodeId, Vec<(u64, bool)>>,
+    /// Which process stood still, from when until when.
+    pub halts: Vec<(NodeId, u64, u64)>,
+    /// When each intent was proposed, and by whom.
+    pub proposed: BTreeMap<IntentId, (u64, NodeId)>,
     /// When which gateway's slot was closed.
     pub closed: Vec<(u64, GatewayId)>,
     /// Faults that had an effect, by kind.
@@ -102,6 +108,13 @@ pub struct Record {
 }
 
 impl Record {
+    /// Since when a gateway has carried traffic at this time; `None` if it doesn't.
+    pub fn carries_since(&self, node: NodeId, at_ms: u64) -> Option<u64> {
+        let changes = self.carries.get(&node).into_iter().flatten();
+        let last = changes.take_while(|(from_ms, _)| *from_ms <= at_ms).last();
+        last.map_or(Some(0), |(from_ms, carries)| carries.then_some(*from_ms))
+    }
+
     /// How many epochs began.
     pub fn epochs(&self) -> usize {
         let began = |event: &&Event| matches!(event, Event::EpochBegan { .. });

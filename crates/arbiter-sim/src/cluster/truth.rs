@@ -1,5 +1,7 @@
 //! What is really so: hosts, tunnels, and the routers at their far ends.
 
+use super::policy::GATEWAYS;
+use super::tape::Tape;
 use arbiter_core::ids::NodeId;
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -13,8 +15,8 @@ struct Inner {
 
 /// The world outside of the cluster. A tunnel and a router are named by the gateway's node that they belong to.
 /// Clones share it.
-#[derive(Debug, Clone, Default)]
-pub struct Truth(Arc<Mutex<Inner>>);
+#[derive(Debug, Clone)]
+pub struct Truth(Arc<Mutex<Inner>>, Tape);
 
 fn set(nodes: &mut BTreeSet<NodeId>, node: NodeId, is_in: bool) {
     if is_in {
@@ -24,9 +26,30 @@ fn set(nodes: &mut BTreeSet<NodeId>, node: NodeId, is_in: bool) {
     }
 }
 
+impl Inner {
+    fn carries(&self, node: NodeId) -> bool {
+        ![&self.dead_hosts, &self.down_tunnels, &self.dead_routers].iter().any(|set| set.contains(&node))
+    }
+}
+
 impl Truth {
+    /// A world in which all works.
+    pub fn new(tape: Tape) -> Self {
+        Self(Arc::default(), tape)
+    }
+
     fn with<T>(&self, f: impl FnOnce(&mut Inner) -> T) -> T {
-        f(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+        let mut inner = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let carried = GATEWAYS.map(|node| inner.carries(node));
+        let done = f(&mut inner);
+        for (node, before) in GATEWAYS.into_iter().zip(carried) {
+            let after = inner.carries(node);
+            if before != after {
+                let now_ms = self.1.now_ms();
+                self.1.with(|record| record.carries.entry(node).or_default().push((now_ms, after)));
+            }
+        }
+        done
     }
 
     /// The host is dead, or alive again.
@@ -51,11 +74,7 @@ impl Truth {
 
     /// Whether traffic through this gateway reaches the site.
     pub fn carries(&self, node: NodeId) -> bool {
-        self.with(|inner| {
-            ![&inner.dead_hosts, &inner.down_tunnels, &inner.dead_routers]
-                .iter()
-                .any(|set| set.contains(&node))
-        })
+        self.with(|inner| inner.carries(node))
     }
 
     /// Every tunnel and router works again. Hosts come back as their instances do.

@@ -21,7 +21,7 @@ pub async fn examine(sim: &Sim, gateway: NodeId) {
     comes_home(sim).await;
     forget_moves(sim).await;
     let Some(leader) = sim.leader().filter(|leader| *leader != gateway) else { return };
-    cut(sim, gateway, leader, Some("cut-line"));
+    cut(sim, gateway, leader, Some("cut-at-rest"));
     tokio::time::sleep(Duration::from_millis(sim.policy.timing.report_stale_after_ms * 3)).await;
     if sim.leader() == Some(leader) {
         fails(sim, gateway, "while its leader can't hear it").await;

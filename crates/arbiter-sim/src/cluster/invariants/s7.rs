@@ -21,6 +21,7 @@ pub fn votes(tape: &Tape, node: NodeId, answer: Result<&Answer, &WireError>) {
     let Ok(Answer::Peer(reply)) = answer else { return };
     let incarnation = reply.header.as_ref().map_or(0, |header| header.incarnation);
     let Some(vote) = granted(&reply.payload) else { return };
+    tape.say(format!("node {node} grants its vote to {vote:?} (term, candidate)"));
     let before = tape.with(|record| record.votes.insert((node, incarnation), vote));
     if let Some(before) = before.filter(|before| *before > vote) {
         let says = format!("node {node} grants {vote:?} (term, candidate) after it has granted {before:?}");

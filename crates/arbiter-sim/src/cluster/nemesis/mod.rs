@@ -56,6 +56,7 @@ pub const NEMESES: &[Nemesis] = nemeses! {
     "flapping-line" => network::flapping_line,
     "loss" => network::loss,
     "duplicates" => network::duplicates,
+    "late-reports" => network::late_reports,
     "slow-line" => network::slow_line,
     "crash-leader" => processes::crash_leader,
     "crash-follower" => processes::crash_follower,
@@ -97,6 +98,7 @@ pub const NEMESES: &[Nemesis] = nemeses! {
     "operator-switchover" => operators::switchover,
     "operator-drain" => operators::drain,
     "operator-restart" => operators::restart,
+    "operator-restart-both" => operators::restart_both,
     "operator-policy" => operators::policy,
     "operator-handover" => operators::handover,
 };

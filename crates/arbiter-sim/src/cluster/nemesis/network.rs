@@ -6,6 +6,7 @@ use crate::cluster::policy::NODES;
 use crate::cluster::sim::Sim;
 use arbiter_core::ids::NodeId;
 use std::sync::Arc;
+use std::time::Duration;
 
 fn others(node: NodeId) -> impl Iterator<Item = NodeId> {
     NODES.into_iter().filter(move |other| *other != node)
@@ -100,4 +101,18 @@ pub(super) async fn slow_line(sim: Arc<Sim>, mut dice: Dice) {
     for (from, to) in &lines {
         sim.net.line(*from, *to, |line| line.slow_ms = 0);
     }
+}
+
+/// All that a gateway's node says comes seconds late, in order, as out of a buffer that is full; its tunnel comes and goes
+/// meanwhile.
+pub(super) async fn late_reports(sim: Arc<Sim>, mut dice: Dice) {
+    let node = dice.pick(&crate::cluster::policy::GATEWAYS).unwrap_or(NODES[0]);
+    let late_ms = dice.between(8_000, 12_000);
+    sim.truth.tunnel_is(node, true);
+    others(node).for_each(|other| sim.net.line(node, other, |line| line.late_ms = late_ms));
+    between(&mut dice, 500, 1_500).await;
+    sim.truth.tunnel_is(node, false);
+    tokio::time::sleep(Duration::from_millis(late_ms)).await;
+    between(&mut dice, 1_500, 3_000).await;
+    others(node).for_each(|other| sim.net.line(node, other, |line| line.late_ms = 0));
 }

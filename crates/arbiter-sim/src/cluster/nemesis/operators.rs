@@ -67,6 +67,30 @@ pub(super) async fn restart(sim: Arc<Sim>, mut dice: Dice) {
     ask(&sim, "operator-restart", Operation::RestartGateway { gateway, reason, force: false }).await;
 }
 
+/// Both gateways, the second as soon as the first has been stopped: by force, so that nothing but the slot keeps the
+/// second from being stopped too.
+pub(super) async fn restart_both(sim: Arc<Sim>, mut dice: Dice) {
+    let mut gateways: Vec<_> = sim.policy.gateways.iter().collect();
+    if dice.chance(500) {
+        gateways.reverse();
+    }
+    for gateway in gateways {
+        let (gateway, reason) = (gateway.id.clone(), "new kernels".to_owned());
+        let operation = Operation::RestartGateway { gateway, reason, force: true };
+        ask(&sim, "operator-restart-both", operation).await;
+        let open = |sim: &Sim| {
+            let state = sim.leader().and_then(|leader| sim.state(leader));
+            state.is_some_and(|state| state.slot.is_some())
+        };
+        let mut waited = 0;
+        while !open(&sim) && waited < 300 {
+            waited += 1;
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        between(&mut dice, 10, 1_000).await;
+    }
+}
+
 /// A new version that says the same: what counts is that plans by the old one are refused.
 pub(super) async fn policy(sim: Arc<Sim>, _: Dice) {
     let Some(state) = sim.leader().and_then(|leader| sim.state(leader)) else { return };

@@ -76,7 +76,12 @@ pub(super) async fn wiped_disk(sim: Arc<Sim>, mut dice: Dice) {
     let node = dice.pick(&NODES).unwrap_or(NODES[0]);
     sim.tape.landed("wiped-disk");
     sim.wipe(node, Duration::from_millis(dice.between(50, 3_000)));
-    between(&mut dice, 2_000, 10_000).await;
+    between(&mut dice, 2_000, 6_000).await;
+    // Whoever leads is gone for a while: its vote would be welcome, before it may give one.
+    if let Some(leader) = sim.leader().filter(|leader| *leader != node && dice.chance(700)) {
+        sim.crash(leader, 0, Duration::from_millis(dice.between(1_500, 3_000)));
+        between(&mut dice, 2_000, 4_000).await;
+    }
     sim.readmit(node).await;
 }
 

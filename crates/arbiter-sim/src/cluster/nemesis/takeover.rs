@@ -74,7 +74,7 @@ fn cut(sim: &Sim, node: NodeId, name: Option<&'static str>) {
 /// The answer to an intent comes late, but in time; its leader is cut off when its call has left.
 async fn overtake(sim: &Sim, name: &'static str, again: bool, dice: &mut Dice) {
     let window_ms = sim.policy.timing.dispatch_window_ms;
-    let late_ms = window_ms * dice.between(500, 970) / 1_000;
+    let late_ms = window_ms * dice.between(900, 980) / 1_000;
     let Some((mut flight, by)) = Flight::begin(sim, Some(Trap::LateAnswer(late_ms)), dice).await else {
         return;
     };

@@ -87,12 +87,6 @@ pub const PLANTED: &[Planted] = &[
         10,
     ),
     bug(
-        "second-stop",
-        "a gateway is stopped while the stop of another is under way",
-        &[Guard(Bug::SlotIgnored)],
-        40,
-    ),
-    bug(
         "budget-in-memory",
         "how often a gateway was stopped is forgotten with each leader",
         &[Guard(Bug::BudgetForgotten)],
