@@ -91,7 +91,6 @@ impl Campaign {
         mut say: impl FnMut(&Run),
     ) -> std::io::Result<Summary> {
         let plan = self.plan.clone();
-        let mut failed = None;
         workers::in_order(
             plan.jobs,
             usize::try_from(plan.seeds).unwrap_or(usize::MAX),
@@ -100,17 +99,11 @@ impl Campaign {
                 let done = run(plan.from + number as u64, &plan.shape)?;
                 if plan.twice { compared(done, &plan.shape) } else { Ok((done, false)) }
             },
-            |done: std::io::Result<(Run, bool)>| match done {
-                Ok((done, alike)) => {
-                    say(&done);
-                    self.add(&done, alike);
-                }
-                Err(error) => failed = Some(error),
+            |(done, alike)| {
+                say(&done);
+                self.add(&done, alike);
             },
-        );
-        if let Some(error) = failed {
-            return Err(error);
-        }
+        )?;
         let seconds = elapsed().as_secs_f64().max(0.001);
         let (seeds, summary) = (self.summary.seeds, &mut self.summary);
         summary.virtual_hours = (self.virtual_ms as f64 / 36_000.0).round() / 100.0;

@@ -44,28 +44,20 @@ pub fn hunt(
     jobs: usize,
     mut say: impl FnMut(&Found),
 ) -> std::io::Result<Hunt> {
-    let mut found = Vec::new();
-    let each = |number: usize| bugs.get(number).map(|bug| look_for(bug, from, shape));
-    workers::in_order(jobs, bugs.len(), || true, each, |done| found.extend(done));
-    let planted: Vec<Found> = found.into_iter().collect::<Result<_, _>>()?;
+    let mut planted: Vec<Found> = Vec::new();
+    let each = |number: usize| bugs.get(number).map(|bug| look_for(bug, from, shape)).transpose();
+    workers::in_order(jobs, bugs.len(), || true, each, |found| planted.extend(found))?;
     planted.iter().for_each(&mut say);
     let clean_seeds = planted.iter().map(|found| found.seeds_tried).max().unwrap_or(0);
     let clean = Shape { planted: None, ..shape.clone() };
     let mut clean_violations = Vec::new();
-    let mut failed = None;
     workers::in_order(
         jobs,
         usize::try_from(clean_seeds).unwrap_or(usize::MAX),
         || true,
         |number| run(from + number as u64, &clean),
-        |done| match done {
-            Ok(run) => clean_violations.extend(broken(&run)),
-            Err(error) => failed = Some(error),
-        },
-    );
-    if let Some(error) = failed {
-        return Err(error);
-    }
+        |run| clean_violations.extend(broken(&run)),
+    )?;
     let all = !planted.is_empty() && planted.iter().all(|found| found.seed.is_some());
     Ok(Hunt { ok: all && clean_violations.is_empty(), planted, clean_seeds, clean_violations })
 }
