@@ -3,11 +3,14 @@
 use crate::print;
 use anyhow::Context;
 use arbiter_sim::cluster::{
-    Campaign, Found, Hunt, NEMESES, PLANTED, Plan, Planted, Run, Shape, Summary, hunt, processors,
+    Campaign, Found, Hunt, Minimised, NEMESES, PLANTED, Plan, Planted, Run, Shape, Summary, hunt, processors,
 };
 use clap::Args;
 use std::process::ExitCode;
 use std::time::Duration;
+
+/// A run takes some two seconds, and a few dozen are enough, as a rule.
+const RUNS_TO_MINIMISE: u64 = 150;
 
 #[derive(Debug, Args)]
 pub(crate) struct SeedsArgs {
@@ -23,6 +26,12 @@ pub(crate) struct SeedsArgs {
     /// Only this kind of trouble; can be repeated. `list` shows all.
     #[arg(long, value_name = "NAME")]
     nemesis: Vec<String>,
+    /// Only the trouble with these numbers, as a timeline shows them, separated by commas.
+    #[arg(long, value_name = "NUMBERS", value_delimiter = ',')]
+    only: Option<Vec<u64>>,
+    /// Look for less trouble that breaks the same promise, for the first few seeds that break one.
+    #[arg(long)]
+    minimise: bool,
     /// How long the trouble of each run lasts, in virtual seconds.
     #[arg(long, default_value_t = Shape::default().trouble_s)]
     trouble: u64,
@@ -56,7 +65,8 @@ pub(crate) fn run(args: &SeedsArgs) -> anyhow::Result<ExitCode> {
         })?);
     }
     let jobs = args.jobs.unwrap_or_else(processors);
-    let shape = Shape { trouble_s: args.trouble, nemeses, planted: None };
+    let only = args.only.as_ref().map(|numbers| numbers.iter().copied().collect());
+    let shape = Shape { trouble_s: args.trouble, nemeses, only, planted: None };
     if !args.planted.is_empty() {
         return look_for(args, &shape, jobs);
     }
@@ -66,6 +76,7 @@ pub(crate) fn run(args: &SeedsArgs) -> anyhow::Result<ExitCode> {
         limit: args.minutes.map(|minutes| Duration::from_secs(60 * minutes)),
         twice: args.twice,
         jobs,
+        minimise: args.minimise.then_some(RUNS_TO_MINIMISE),
         shape,
     };
     let began = tokio::time::Instant::now();
@@ -95,7 +106,13 @@ fn look_for(args: &SeedsArgs, shape: &Shape, jobs: usize) -> anyhow::Result<Exit
         }
         bugs.extend(named);
     }
-    let result = hunt(&bugs, args.from, shape, jobs, |found| eprintln!("{}", story(found)))?;
+    let minimise = args.minimise.then_some(RUNS_TO_MINIMISE);
+    let result = hunt(&bugs, args.from, shape, jobs, minimise, |found, last| {
+        if args.timeline {
+            show(last);
+        }
+        eprintln!("{}", story(found));
+    })?;
     if args.json {
         print(&serde_json::to_string(&result)?);
     } else {
@@ -107,10 +124,21 @@ fn look_for(args: &SeedsArgs, shape: &Shape, jobs: usize) -> anyhow::Result<Exit
 fn story(found: &Found) -> String {
     match (found.seed, found.broke, &found.says) {
         (Some(seed), Some(broke), Some(says)) => {
-            format!("{}: seed {seed} breaks {broke} ({} tried): {says}", found.name, found.seeds_tried)
+            let tried = found.seeds_tried;
+            let mut story = format!("{}: seed {seed} breaks {broke} ({tried} tried): {says}", found.name);
+            story.extend(found.minimised.as_ref().map(less));
+            story
         }
         _ => format!("{}: NOT FOUND by {} seeds", found.name, found.seeds_tried),
     }
+}
+
+/// What trouble is enough, on lines of its own.
+fn less(minimised: &Minimised) -> String {
+    let troubles = minimised.troubles.iter().map(|(number, name)| format!("{number} {name}"));
+    let troubles = troubles.collect::<Vec<_>>().join(", ");
+    let enough = if troubles.is_empty() { "no trouble at all is enough".to_owned() } else { troubles };
+    format!("\n  of {} troubles: {enough} ({} runs)\n  {}", minimised.of, minimised.runs, minimised.repeat)
 }
 
 fn hunted(result: &Hunt) -> String {
@@ -128,9 +156,7 @@ fn hunted(result: &Hunt) -> String {
 /// Says how a run went; all of it, if it went wrong.
 fn tell(run: &Run, timeline: bool) {
     if timeline || !run.violations.is_empty() {
-        for (ms, line) in &run.timeline {
-            eprintln!("{:>4}.{:03} {line}", ms / 1_000, ms % 1_000);
-        }
+        show(run);
     }
     eprintln!(
         "seed {}: {} virtual s, {} epochs, {} decisions, {} calls, {} violations, trace {:016x}",
@@ -144,12 +170,19 @@ fn tell(run: &Run, timeline: bool) {
     );
 }
 
+fn show(run: &Run) {
+    for (ms, line) in &run.timeline {
+        eprintln!("{:>4}.{:03} {line}", ms / 1_000, ms % 1_000);
+    }
+}
+
 fn in_words(summary: &Summary) -> String {
     let mut lines: Vec<String> =
         summary.landed.iter().map(|(kind, count)| format!("{kind:24} {count}")).collect();
     lines.extend(summary.never_landed.iter().map(|kind| format!("{kind:24} NEVER LANDED")));
     lines.extend(summary.violations.iter().map(|failure| {
-        format!("seed {}: {}: {}\n  {}", failure.seed, failure.invariant, failure.says, failure.repeat)
+        let less = failure.minimised.as_ref().map(less).unwrap_or_default();
+        format!("seed {}: {}: {}\n  {}{less}", failure.seed, failure.invariant, failure.says, failure.repeat)
     }));
     lines.push(format!(
         "{} seeds, {} virtual hours, {} decisions, {} violations, {} seeds/s",

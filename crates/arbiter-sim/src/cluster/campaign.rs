@@ -1,5 +1,6 @@
 //! Many runs, and what they add up to.
 
+use super::minimise::{Minimised, minimised};
 use super::nemesis::NEMESES;
 use super::run::{Run, Shape, run};
 use super::workers;
@@ -9,6 +10,9 @@ use std::time::Duration;
 
 /// With so many seeds every kind of trouble must have had an effect; fewer may miss one by chance.
 const SEEDS_FOR_ALL: u64 = 40;
+
+/// Of so many seeds that broke a promise the trouble is minimised: each takes a minute or two.
+const MINIMISED_SEEDS: usize = 3;
 
 /// What to run.
 #[derive(Debug, Clone, Default)]
@@ -23,6 +27,9 @@ pub struct Plan {
     pub twice: bool,
     /// How many runs there are at once.
     pub jobs: usize,
+    /// Look for less trouble that breaks the same promise, by so many runs at most of each of the first few seeds that
+    /// broke one.
+    pub minimise: Option<u64>,
     /// How each run looks.
     pub shape: Shape,
 }
@@ -38,6 +45,8 @@ pub struct Failure {
     pub says: String,
     /// What repeats it, with its timeline.
     pub repeat: String,
+    /// The same with less trouble, if that was looked for and found.
+    pub minimised: Option<Minimised>,
 }
 
 /// What the runs add up to.
@@ -105,6 +114,11 @@ impl Campaign {
             },
         )?;
         let seconds = elapsed().as_secs_f64().max(0.001);
+        if let Some(limit) = plan.minimise {
+            for failure in self.summary.violations.iter_mut().take(MINIMISED_SEEDS) {
+                failure.minimised = minimised(failure.seed, &plan.shape, limit)?;
+            }
+        }
         let (seeds, summary) = (self.summary.seeds, &mut self.summary);
         summary.virtual_hours = (self.virtual_ms as f64 / 36_000.0).round() / 100.0;
         summary.seeds_per_second = (seeds as f64 / seconds * 100.0).round() / 100.0;
@@ -135,7 +149,8 @@ impl Campaign {
                 seed: run.seed,
                 invariant: violation.invariant,
                 says: violation.says.clone(),
-                repeat: repeat(run.seed, &self.plan.shape),
+                repeat: self.plan.shape.repeat(run.seed),
+                minimised: None,
             });
         }
     }
@@ -152,13 +167,4 @@ fn compared(mut first: Run, shape: &Shape) -> std::io::Result<(Run, bool)> {
     let says = parted.unwrap_or_else(|| "they part between two lines".to_owned());
     first.violations.push(super::Violation { invariant: "D1", says });
     Ok((first, false))
-}
-
-/// The command that repeats a run, and shows its timeline.
-fn repeat(seed: u64, shape: &Shape) -> String {
-    let mut command = format!("scripts/sim --seeds 1 --from {seed} --trouble {} --timeline", shape.trouble_s);
-    for name in &shape.nemeses {
-        command += &format!(" --nemesis {name}");
-    }
-    command
 }

@@ -18,6 +18,7 @@ mod dice;
 mod happening;
 mod held;
 mod invariants;
+mod minimise;
 mod nemesis;
 mod net;
 mod operators;
@@ -31,6 +32,7 @@ mod truth;
 mod workers;
 
 pub use campaign::{Campaign, Plan, Summary};
+pub use minimise::{Minimised, minimised};
 pub use nemesis::{NEMESES, Nemesis};
 pub use planted::{Found, Hunt, PLANTED, Planted, hunt};
 pub use run::{Run, Shape, run};

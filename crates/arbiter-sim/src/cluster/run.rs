@@ -10,7 +10,7 @@ use super::sim::Sim;
 use super::tape::Violation;
 use arbiter_core::command::{Mode, Operation};
 use arbiter_core::evidence::InstanceState;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
@@ -34,13 +34,33 @@ pub struct Shape {
     pub trouble_s: u64,
     /// Which trouble; all, if none is named.
     pub nemeses: Vec<&'static str>,
+    /// Only the trouble with these numbers begins, each when it did before; all, if nothing is said.
+    pub only: Option<BTreeSet<u64>>,
     /// The bug that is planted, if one is: then the run ends as soon as a promise is broken.
     pub planted: Option<&'static Planted>,
 }
 
 impl Default for Shape {
     fn default() -> Self {
-        Self { trouble_s: 300, nemeses: Vec::new(), planted: None }
+        Self { trouble_s: 300, nemeses: Vec::new(), only: None, planted: None }
+    }
+}
+
+impl Shape {
+    /// The command that repeats a run of this shape, and shows its timeline.
+    pub fn repeat(&self, seed: u64) -> String {
+        let what = self.planted.map_or("--seeds 1".to_owned(), |bug| format!("--planted {}", bug.name));
+        let mut command = format!("scripts/sim {what} --from {seed} --trouble {} --timeline", self.trouble_s);
+        for name in &self.nemeses {
+            command += &format!(" --nemesis {name}");
+        }
+        if let Some(only) = &self.only {
+            let numbers: Vec<String> = only.iter().map(u64::to_string).collect();
+            // The first has the number 1.
+            let numbers = if numbers.is_empty() { "0".to_owned() } else { numbers.join(",") };
+            command += &format!(" --only {numbers}");
+        }
+        command
     }
 }
 
@@ -51,6 +71,8 @@ pub struct Run {
     pub seed: u64,
     /// How long it was, in virtual milliseconds.
     pub virtual_ms: u64,
+    /// The trouble that began, each with its number.
+    pub troubles: Vec<(u64, &'static str)>,
     /// Faults that had an effect.
     pub landed: BTreeMap<&'static str, u64>,
     /// Accepted intents.
@@ -137,6 +159,7 @@ fn result(sim: &Sim, seed: u64) -> Run {
     sim.tape.with(|record| Run {
         seed,
         virtual_ms,
+        troubles: record.troubles.clone(),
         landed: record.landed.clone(),
         decisions: record.accepted.len(),
         calls: record.calls.len(),
@@ -182,10 +205,13 @@ async fn trouble(sim: &Arc<Sim>, seed: u64, shape: &Shape) {
         tokio::time::sleep(Duration::from_millis(dice.between(300, 5_000))).await;
         while running.try_join_next().is_some() {}
         let Some(nemesis) = dice.pick(&wanted) else { break };
-        // A few at once: more would leave a cluster that only stands still.
-        if running.len() < 3 {
-            number += 1;
-            sim.tape.say(format!("trouble: {}", nemesis.name));
+        number += 1;
+        // A few at once: more would leave a cluster that only stands still. Which ones is drawn in any case, so that
+        // the others stay what they are when some are left out.
+        let begins = shape.only.as_ref().map_or(running.len() < 3, |only| only.contains(&number));
+        if begins {
+            sim.tape.say(format!("trouble {number}: {}", nemesis.name));
+            sim.tape.with(|record| record.troubles.push((number, nemesis.name)));
             running.spawn(nemesis.run(Arc::clone(sim), Dice::new(seed, 1_000_000 + number)));
         }
     }

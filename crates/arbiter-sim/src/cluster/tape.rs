@@ -99,6 +99,8 @@ pub struct Record {
     pub proposed: BTreeMap<IntentId, (u64, NodeId)>,
     /// When which gateway's slot was closed.
     pub closed: Vec<(u64, GatewayId)>,
+    /// The trouble that began, each with its number.
+    pub troubles: Vec<(u64, &'static str)>,
     /// Faults that had an effect, by kind.
     pub landed: BTreeMap<&'static str, u64>,
     /// Seen while it ran.

@@ -1,5 +1,6 @@
 //! The hunt: each bug, seed after seed, until a promise is broken; and the same seeds without any bug.
 
+use super::super::minimise::{Minimised, minimised};
 use super::super::run::{Run, Shape, run};
 use super::super::workers;
 use super::Planted;
@@ -18,6 +19,10 @@ pub struct Found {
     pub broke: Option<&'static str>,
     /// How.
     pub says: Option<String>,
+    /// What repeats it, with its timeline.
+    pub repeat: Option<String>,
+    /// The same with less trouble, if that was looked for and found.
+    pub minimised: Option<Minimised>,
 }
 
 /// What became of all of them.
@@ -33,7 +38,8 @@ pub struct Hunt {
     pub clean_violations: Vec<String>,
 }
 
-/// Looks for these bugs, from this seed on. `say` is told of each as soon as it is known.
+/// Looks for these bugs, from this seed on, and then for less trouble in which they do harm, by at most `minimise` runs of
+/// each. `say` is told of each, with its last run.
 ///
 /// # Errors
 /// A runtime can't be built.
@@ -42,12 +48,22 @@ pub fn hunt(
     from: u64,
     shape: &Shape,
     jobs: usize,
-    mut say: impl FnMut(&Found),
+    minimise: Option<u64>,
+    mut say: impl FnMut(&Found, &Run),
 ) -> std::io::Result<Hunt> {
     let mut planted: Vec<Found> = Vec::new();
-    let each = |number: usize| bugs.get(number).map(|bug| look_for(bug, from, shape)).transpose();
-    workers::in_order(jobs, bugs.len(), || true, each, |found| planted.extend(found))?;
-    planted.iter().for_each(&mut say);
+    let each = |number: usize| bugs.get(number).map(|bug| look_for(bug, from, shape, minimise)).transpose();
+    workers::in_order(
+        jobs,
+        bugs.len(),
+        || true,
+        each,
+        |looked| {
+            let Some((found, last)) = looked else { return };
+            say(&found, &last);
+            planted.push(found);
+        },
+    )?;
     let clean_seeds = planted.iter().map(|found| found.seeds_tried).max().unwrap_or(0);
     let clean = Shape { planted: None, ..shape.clone() };
     let mut clean_violations = Vec::new();
@@ -62,20 +78,38 @@ pub fn hunt(
     Ok(Hunt { ok: all && clean_violations.is_empty(), planted, clean_seeds, clean_violations })
 }
 
-fn look_for(bug: &'static Planted, from: u64, shape: &Shape) -> std::io::Result<Found> {
+/// What became of the bug, and the last run that was made with it.
+fn look_for(
+    bug: &'static Planted,
+    from: u64,
+    shape: &Shape,
+    minimise: Option<u64>,
+) -> std::io::Result<(Found, Run)> {
     let shape = Shape { planted: Some(bug), ..shape.clone() };
-    let mut found = Found { name: bug.name, seed: None, seeds_tried: 0, broke: None, says: None };
-    for seed in from..from.saturating_add(bug.within) {
-        let done = run(seed, &shape)?;
+    let mut found = Found {
+        name: bug.name,
+        seed: None,
+        seeds_tried: 1,
+        broke: None,
+        says: None,
+        repeat: None,
+        minimised: None,
+    };
+    let mut done = run(from, &shape)?;
+    while done.violations.is_empty() && found.seeds_tried < bug.within {
+        done = run(from.saturating_add(found.seeds_tried), &shape)?;
         found.seeds_tried += 1;
-        if let Some(violation) = done.violations.first() {
-            found.seed = Some(seed);
-            found.broke = Some(violation.invariant);
-            found.says = Some(violation.says.clone());
-            break;
+    }
+    if let Some(violation) = done.violations.first() {
+        found.seed = Some(done.seed);
+        found.broke = Some(violation.invariant);
+        found.says = Some(violation.says.clone());
+        found.repeat = Some(shape.repeat(done.seed));
+        if let Some(limit) = minimise {
+            found.minimised = minimised(done.seed, &shape, limit)?;
         }
     }
-    Ok(found)
+    Ok((found, done))
 }
 
 fn broken(run: &Run) -> Vec<String> {
