@@ -5,7 +5,7 @@ use super::net::Net;
 use super::tape::Tape;
 use arbiter_control::RaftConsensus;
 use arbiter_control::consensus::{Consensus, ProposeError, View};
-use arbiter_core::command::{Applied, Command, EntryId, Proposal};
+use arbiter_core::command::{Action, Applied, Command, EntryId, Proposal};
 use arbiter_core::ids::NodeId;
 use arbiter_core::state::ClusterState;
 use async_trait::async_trait;
@@ -66,13 +66,20 @@ pub struct Hold {
     trap: Arc<Mutex<Option<Trap>>>,
     sprung: Happening,
     accepted: Happening,
+    stopping: Happening,
     tape: Tape,
 }
 
 impl Hold {
     /// None is set.
     pub fn new(tape: Tape) -> Self {
-        Self { trap: Arc::default(), sprung: Happening::new(), accepted: Happening::new(), tape }
+        Self {
+            trap: Arc::default(),
+            sprung: Happening::new(),
+            accepted: Happening::new(),
+            stopping: Happening::new(),
+            tape,
+        }
     }
 
     /// Sets one for the next accepted intents of whatever leader, or takes it away.
@@ -92,6 +99,11 @@ impl Hold {
     /// Tells whose intents have been committed.
     pub fn accepted(&self) -> Waiting {
         self.accepted.wait()
+    }
+
+    /// Tells whose intent to stop a gateway has been committed.
+    pub fn stopping(&self) -> Waiting {
+        self.stopping.wait()
     }
 }
 
@@ -114,7 +126,9 @@ impl HeldConsensus {
 impl Consensus for HeldConsensus {
     async fn propose(&self, proposal: Proposal, timeout_ms: u64) -> Result<(EntryId, Applied), ProposeError> {
         let intends = matches!(proposal.command, Command::Intents(_));
+        let mut stops = false;
         if let Command::Intents(batch) = &proposal.command {
+            stops = batch.intents.iter().any(|intent| matches!(intent.action, Action::Stop { .. }));
             let now_ms = self.hold.tape.now_ms();
             for intent in &batch.intents {
                 self.hold.tape.with(|record| record.proposed.insert(intent.id, (now_ms, self.node)));
@@ -125,6 +139,9 @@ impl Consensus for HeldConsensus {
         let trap = committed.then(|| self.hold.take()).flatten();
         if committed {
             self.hold.accepted.happens(self.node);
+            if stops {
+                self.hold.stopping.happens(self.node);
+            }
         }
         match trap {
             Some(Trap::AfterCommit(ms)) => {

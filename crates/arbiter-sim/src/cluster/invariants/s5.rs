@@ -24,6 +24,7 @@ pub fn judge(record: &Record, policy: &Policy) -> Vec<Violation> {
     }
     found.extend(two_at_once(record));
     found.extend(too_often(record, policy));
+    found.extend(outside_of_slots(record));
     found
 }
 
@@ -56,6 +57,26 @@ fn too_often(record: &Record, policy: &Policy) -> Vec<Violation> {
         let cool_ms = closed.map(|(at_ms, _)| stop.at_ms - at_ms).min();
         if let Some(cool_ms) = cool_ms.filter(|ms| *ms < short(limits.cooldown_ms)) {
             broken(format!("{gateway} is stopped {cool_ms} ms after its last restart, at {} ms", stop.at_ms));
+        }
+    }
+    found
+}
+
+/// A stop takes effect, if ever, while the slot is open that its intent opened: whoever closed it took the gateway for well.
+fn outside_of_slots(record: &Record) -> Vec<Violation> {
+    let mut found = Vec::new();
+    for call in &record.calls {
+        let (Action::Stop { gateway, .. }, Some(accepted)) =
+            (&call.action, record.accepted.get(&call.intent))
+        else {
+            continue;
+        };
+        for at_ms in &call.landed_ms {
+            let mut closed = record.closed.iter().filter(|(_, of)| of == gateway);
+            if let Some((since, _)) = closed.find(|(since, _)| (accepted.at_ms..*at_ms).contains(since)) {
+                let says = format!("{gateway} is stopped at {at_ms} ms; its slot was closed at {since} ms");
+                found.push(Violation { invariant: "S5", says });
+            }
         }
     }
     found

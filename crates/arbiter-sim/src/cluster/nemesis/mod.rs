@@ -75,6 +75,7 @@ pub const NEMESES: &[Nemesis] = nemeses! {
     "overtaken-asleep" => takeover::overtaken_asleep,
     "answer-lost" => takeover::answer_lost,
     "restart-in-call" => takeover::restart_in_call,
+    "late-stop" => takeover::late_stop,
     "revote" => processes::revote,
     "stolen-time" => processes::stolen_time,
     "wall-jump" => processes::wall_jump,

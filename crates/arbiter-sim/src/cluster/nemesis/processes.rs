@@ -6,6 +6,7 @@ use crate::cluster::held::Trap;
 use crate::cluster::policy::{GATEWAYS, NODES};
 use crate::cluster::sim::Sim;
 use arbiter_core::ids::NodeId;
+use arbiter_raft::Timings;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
@@ -172,6 +173,9 @@ pub(super) async fn revote(sim: Arc<Sim>, mut dice: Dice) {
                 waited += 1;
                 tokio::time::sleep(Duration::from_millis(10)).await;
             }
+            // For as long as a lease the voter refuses anybody: it led when it wrote its disk for the last time.
+            let lease_ms = Timings::default().election_timeout_max_ms;
+            between(&mut dice, lease_ms, lease_ms + 150).await;
             if let Some(raft) = sim.raft(second) {
                 drop(raft.trigger_election().await);
             }

@@ -6,6 +6,7 @@ use crate::cluster::happening::Waiting;
 use crate::cluster::held::Trap;
 use crate::cluster::policy::{GATEWAYS, NODES};
 use crate::cluster::sim::Sim;
+use arbiter_core::evidence::InstanceState;
 use arbiter_core::ids::NodeId;
 use std::sync::Arc;
 use std::time::Duration;
@@ -136,4 +137,24 @@ pub(super) async fn restart_in_call(sim: Arc<Sim>, mut dice: Dice) {
         between(&mut dice, 3_000, 6_000).await;
     }
     flight.over(&sim);
+}
+
+/// A gateway is stopped because it is silent, EC2 carries the stop out long after its caller has given up, and in the
+/// meantime the gateway is well again by itself.
+pub(super) async fn late_stop(sim: Arc<Sim>, mut dice: Dice) {
+    let Some(node) = dice.pick(&GATEWAYS).filter(|node| !sim.truth.host_is_dead(*node)) else { return };
+    let Some(gateway) = sim.policy.gateway_of_node(node) else { return };
+    let mut stopping = sim.hold.stopping();
+    sim.host_dies(node);
+    let patience = Duration::from_millis(3 * sim.policy.remediation.remediate_after_ms);
+    if tokio::time::timeout(patience, stopping.next()).await.is_ok() {
+        sim.tape.landed("late-stop");
+        sim.cloud.moods(|moods| moods.late = 1_000);
+        between(&mut dice, 400, 900).await;
+        sim.cloud.moods(|moods| moods.late = 0);
+        between(&mut dice, 0, 2_000).await;
+    }
+    if sim.cloud.instance(&gateway.instance) == InstanceState::Running {
+        sim.host_returns(node);
+    }
 }
