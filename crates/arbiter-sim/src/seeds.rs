@@ -3,7 +3,8 @@
 use crate::print;
 use anyhow::Context;
 use arbiter_sim::cluster::{
-    Campaign, Found, Hunt, Minimised, NEMESES, PLANTED, Plan, Planted, Run, Shape, Summary, hunt, processors,
+    Campaign, Found, Hunt, Minimised, NEMESES, Nodes, PLANTED, Plan, Planted, Run, Shape, Summary, hunt,
+    processors,
 };
 use clap::Args;
 use std::process::ExitCode;
@@ -32,6 +33,9 @@ pub(crate) struct SeedsArgs {
     /// Look for less trouble that breaks the same promise, for the first few seeds that break one.
     #[arg(long)]
     minimise: bool,
+    /// How many nodes each run has: 3, or 5. By the seed, if not said: every fourth has five.
+    #[arg(long, value_name = "N")]
+    nodes: Option<u64>,
     /// How long the trouble of each run lasts, in virtual seconds.
     #[arg(long, default_value_t = Shape::default().trouble_s)]
     trouble: u64,
@@ -66,7 +70,10 @@ pub(crate) fn run(args: &SeedsArgs) -> anyhow::Result<ExitCode> {
     }
     let jobs = args.jobs.unwrap_or_else(processors);
     let only = args.only.as_ref().map(|numbers| numbers.iter().copied().collect());
-    let shape = Shape { trouble_s: args.trouble, nemeses, only, planted: None };
+    let known =
+        |count| Nodes::from_count(count).with_context(|| format!("a run has 3 nodes or 5, not {count}"));
+    let nodes = args.nodes.map(known).transpose()?;
+    let shape = Shape { trouble_s: args.trouble, nodes, nemeses, only, planted: None };
     if !args.planted.is_empty() {
         return look_for(args, &shape, jobs);
     }
@@ -159,8 +166,9 @@ fn tell(run: &Run, timeline: bool) {
         show(run);
     }
     eprintln!(
-        "seed {}: {} virtual s, {} epochs, {} decisions, {} calls, {} violations, trace {:016x}",
+        "seed {}: {} nodes, {} virtual s, {} epochs, {} decisions, {} calls, {} violations, trace {:016x}",
         run.seed,
+        run.nodes,
         run.virtual_ms / 1_000,
         run.epochs,
         run.decisions,
@@ -185,8 +193,9 @@ fn in_words(summary: &Summary) -> String {
         format!("seed {}: {}: {}\n  {}{less}", failure.seed, failure.invariant, failure.says, failure.repeat)
     }));
     lines.push(format!(
-        "{} seeds, {} virtual hours, {} decisions, {} violations, {} seeds/s",
+        "{} seeds, {} of them with five nodes, {} virtual hours, {} decisions, {} violations, {} seeds/s",
         summary.seeds,
+        summary.of_five_nodes,
         summary.virtual_hours,
         summary.decisions,
         summary.violations.len(),

@@ -2,6 +2,7 @@
 
 use super::minimise::{Minimised, minimised};
 use super::nemesis::NEMESES;
+use super::policy::Nodes;
 use super::run::{Run, Shape, run};
 use super::workers;
 use serde::Serialize;
@@ -56,6 +57,8 @@ pub struct Summary {
     pub ok: bool,
     /// How many seeds were run.
     pub seeds: u64,
+    /// How many of them had five nodes.
+    pub of_five_nodes: u64,
     /// Virtual hours.
     pub virtual_hours: f64,
     /// Seeds in a second of real time.
@@ -123,10 +126,10 @@ impl Campaign {
         summary.virtual_hours = (self.virtual_ms as f64 / 36_000.0).round() / 100.0;
         summary.seeds_per_second = (seeds as f64 / seconds * 100.0).round() / 100.0;
         if seeds >= SEEDS_FOR_ALL {
-            let wanted = |name: &&'static str| {
-                self.plan.shape.nemeses.is_empty() || self.plan.shape.nemeses.contains(name)
-            };
-            let names = NEMESES.iter().map(|nemesis| nemesis.name).filter(wanted);
+            let shape = &self.plan.shape;
+            let largest = shape.nodes.unwrap_or(Nodes::Five).count();
+            let wanted = NEMESES.iter().filter(|it| shape.wants(it.name) && it.suits(largest));
+            let names = wanted.map(|nemesis| nemesis.name);
             summary.never_landed = names.filter(|name| !summary.landed.contains_key(name)).collect();
         }
         summary.ok = seeds > 0 && summary.violations.is_empty() && summary.never_landed.is_empty();
@@ -136,6 +139,7 @@ impl Campaign {
     fn add(&mut self, run: &Run, alike: bool) {
         let summary = &mut self.summary;
         summary.seeds += 1;
+        summary.of_five_nodes += u64::from(run.nodes == 5);
         summary.repeated_alike += u64::from(alike);
         self.virtual_ms += run.virtual_ms;
         summary.decisions += run.decisions;

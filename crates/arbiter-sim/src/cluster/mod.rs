@@ -35,6 +35,7 @@ pub use campaign::{Campaign, Plan, Summary};
 pub use minimise::{Minimised, minimised};
 pub use nemesis::{NEMESES, Nemesis};
 pub use planted::{Found, Hunt, PLANTED, Planted, hunt};
+pub use policy::Nodes;
 pub use run::{Run, Shape, run};
 pub use tape::Violation;
 pub use workers::processors;
