@@ -138,8 +138,8 @@ impl Arbiter {
         let version = self.state.rules_version + 1;
         let knows =
             |node: &&NodeId| self.picture.report(**node).is_some_and(|r| r.rules_supported >= version);
-        let supported_by: Vec<_> = self.state.members.keys().filter(knows).copied().collect();
-        if supported_by.len() == self.state.members.len()
+        let supported_by: Vec<_> = self.state.remaining().filter(|node| knows(&node)).collect();
+        if supported_by.len() == self.state.remaining().count()
             && let Some(ticket) = self.hands.turns.take(Turn::RaiseRules, now)
         {
             let command = Command::RaiseRules { stamp, version, supported_by };

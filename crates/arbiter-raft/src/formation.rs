@@ -18,6 +18,7 @@
 //! any moment, even halfway through the formation, is known to be another one.
 
 use crate::gate::PROTOCOL;
+use crate::members::complete;
 use crate::network::{Answer, Call, WireError};
 use crate::node::Inner;
 use crate::propose::propose_on;
@@ -41,6 +42,8 @@ const ASK_EVERY: Duration = Duration::from_millis(250);
 const FOUND_EVERY: Duration = Duration::from_millis(100);
 /// How often a refused disk asks whether an operator has decided.
 const REFUSED_EVERY: Duration = Duration::from_secs(1);
+/// A member that has heard no leader for this long asks whether it was removed: longer than any election takes.
+const ASK_AFTER_SILENCE: Duration = Duration::from_secs(5);
 /// How often a member looks whether its disk was replaced.
 const MEMBER_EVERY: Duration = Duration::from_secs(1);
 
@@ -56,10 +59,11 @@ pub(crate) async fn run(node: Weak<Inner>) {
 
 async fn step(node: &Inner) -> Duration {
     let identity = node.gate.identity();
-    let (formed, recorded, applied) = {
+    let (formed, recorded, applied, was_removed) = {
         let state = node.state.borrow();
         let recorded = state.members.get(&identity.node).and_then(|member| member.incarnation);
-        (state.cluster_id.is_some(), recorded, state.applied.index.0)
+        let was_removed = state.was_removed(identity.node);
+        (state.cluster_id.is_some(), recorded, state.applied.index.0, was_removed)
     };
     if identity.cluster.is_none() {
         return ask_around(node).await;
@@ -67,6 +71,10 @@ async fn step(node: &Inner) -> Duration {
     if !formed && !identity.founders.is_empty() {
         node.set_standing(Standing::Founding);
         return found(node, &identity.founders).await;
+    }
+    if node.gate.is_shut() || was_removed {
+        stand_still(node);
+        return MEMBER_EVERY;
     }
     if formed && recorded != Some(identity.incarnation) && applied >= identity.admitted_at {
         let name = node.settings.name_of(identity.node);
@@ -78,8 +86,35 @@ async fn step(node: &Inner) -> Duration {
         });
     } else {
         node.set_standing(Standing::Member);
+        complete(node).await;
+        if leader_says_removed(node).await {
+            stand_still(node);
+        }
     }
     MEMBER_EVERY
+}
+
+/// This node was removed, for good: nothing comes in or goes out any more.
+fn stand_still(node: &Inner) {
+    node.gate.shut();
+    let name = node.settings.name_of(node.settings.node);
+    let reason = format!(
+        "node {name} was removed from the cluster: stop `arbiterd` here; to let the machine come back, give it a new \
+         id and an empty data folder, and run `arbiterctl member add`"
+    );
+    node.set_standing(Standing::Refused { reason });
+}
+
+/// A node that was removed is not told: nobody sends it anything any more. So one that has not heard a leader for a while
+/// asks.
+async fn leader_says_removed(node: &Inner) -> bool {
+    let leads = node.raft.metrics().borrow().state == ServerState::Leader;
+    if leads || node.leader_heard().is_some_and(|ago| ago < ASK_AFTER_SILENCE) {
+        return false;
+    }
+    let listed: BTreeSet<NodeId> = node.view().borrow().addresses.keys().copied().collect();
+    let reply = ask_leader(node, listed.into_iter().collect()).await;
+    reply.is_some_and(|reply| reply.admission() == Admission::Removed)
 }
 
 /// The disk is new: is there a cluster to join, or one to form?
@@ -239,38 +274,40 @@ async fn join(node: &Inner, formed: &BTreeMap<NodeId, (String, NodeId)>) -> Dura
     // Whom the peers call their leader first, then the peers themselves.
     let mut to_ask: VecDeque<NodeId> = formed.values().map(|(_, leader)| *leader).collect();
     to_ask.extend(formed.keys());
+    let Some(reply) = ask_leader(node, to_ask).await else { return ASK_EVERY };
+    let name = node.settings.name_of(node.settings.node);
+    let reason = match reply.admission() {
+        Admission::Admitted => return enter(node, &reply).await,
+        Admission::OtherDisk => format!(
+            "the cluster has recorded another disk for node {name}: restore its data folder, or, if it is lost, run \
+             `arbiterctl member readmit {name}` on another node"
+        ),
+        _ => reply.reason,
+    };
+    node.set_standing(Standing::Refused { reason });
+    REFUSED_EVERY
+}
+
+/// Asks for admission whoever may be or know the leader, until one decides.
+async fn ask_leader(node: &Inner, mut to_ask: VecDeque<NodeId>) -> Option<AdmitReply> {
     let mut asked = BTreeSet::from([NodeId(0), node.settings.node]);
     while let Some(peer) = to_ask.pop_front() {
         if !asked.insert(peer) {
             continue;
         }
         let Some(reply) = ask_admission(node, peer).await else { continue };
-        let name = node.settings.name_of(node.settings.node);
         match reply.admission() {
-            Admission::Admitted => return enter(node, &reply).await,
-            Admission::OtherDisk => {
-                node.set_standing(Standing::Refused {
-                    reason: format!(
-                        "the cluster has recorded another disk for node {name}: restore its data folder, or, if \
-                         it is lost, run `arbiterctl member readmit {name}` on another node"
-                    ),
-                });
-                return REFUSED_EVERY;
-            }
-            Admission::Foreign => {
-                node.set_standing(Standing::Refused { reason: reply.reason });
-                return REFUSED_EVERY;
-            }
             Admission::AskLeader | Admission::Unspecified => to_ask.push_front(NodeId(reply.leader)),
+            _ => return Some(reply),
         }
     }
-    ASK_EVERY
+    None
 }
 
 async fn ask_admission(node: &Inner, peer: NodeId) -> Option<AdmitReply> {
-    let address = node.settings.member(peer).map(|member| member.address.as_str());
+    let address = node.address_of(peer);
     let request = AdmitRequest { header: Some(node.gate.header_to(peer)) };
-    match node.wire.call(peer, address, Call::Admit(request), QUESTION_TIMEOUT).await {
+    match node.wire.call(peer, address.as_deref(), Call::Admit(request), QUESTION_TIMEOUT).await {
         Ok(Answer::Admit(reply)) => {
             let header = node.gate.check_envelope(reply.header.as_ref()).ok()?;
             (header.sender == peer.0).then_some(reply)

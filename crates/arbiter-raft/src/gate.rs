@@ -17,6 +17,7 @@ use arbiter_core::ids::{ClusterId, Incarnation, NodeId};
 use arbiter_core::state::ClusterState;
 use arbiter_proto::v1::PeerHeader;
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::sync::watch;
@@ -84,6 +85,12 @@ pub enum Refused {
         /// The sender.
         sender: NodeId,
     },
+    /// The sender, or the node itself, was removed.
+    #[error("node {node} was removed from the cluster")]
+    Removed {
+        /// Who.
+        node: NodeId,
+    },
     /// This node's own disk takes no part yet.
     #[error("this node's disk is not admitted to the cluster yet")]
     NotAdmitted,
@@ -95,12 +102,14 @@ pub struct Gate {
     identity: Arc<Mutex<Identity>>,
     state: watch::Receiver<Arc<ClusterState>>,
     said: Arc<Said>,
+    shut: Arc<AtomicBool>,
 }
 
 impl Gate {
     /// A gate for a disk; `state` is what this node has applied.
     pub fn new(identity: Identity, state: watch::Receiver<Arc<ClusterState>>) -> Self {
-        Self { identity: Arc::new(Mutex::new(identity)), state, said: Arc::default() }
+        let (identity, said, shut) = (Arc::new(Mutex::new(identity)), Arc::default(), Arc::default());
+        Self { identity, state, said, shut }
     }
 
     /// The disk's identity as it stands.
@@ -113,6 +122,16 @@ impl Gate {
         *self.lock() = identity;
     }
 
+    /// Shuts the gate for good: a leader says that this node was removed.
+    pub fn shut(&self) {
+        self.shut.store(true, Ordering::Release);
+    }
+
+    /// Whether it is shut for good.
+    pub fn is_shut(&self) -> bool {
+        self.shut.load(Ordering::Acquire)
+    }
+
     fn lock(&self) -> MutexGuard<'_, Identity> {
         // The identity is replaced as a whole; a panic elsewhere can't leave half of it.
         self.identity.lock().unwrap_or_else(PoisonError::into_inner)
@@ -121,8 +140,12 @@ impl Gate {
     /// The cluster that this disk takes part in.
     ///
     /// # Errors
-    /// [`Refused::NotAdmitted`] while it takes part in none.
+    /// [`Refused::NotAdmitted`] while it takes part in none, [`Refused::Removed`] when it does so no more.
     pub fn cluster(&self) -> Result<ClusterId, Refused> {
+        let node = self.lock().node;
+        if self.is_shut() {
+            return Err(Refused::Removed { node });
+        }
         self.lock().cluster.clone().ok_or(Refused::NotAdmitted)
     }
 
@@ -184,6 +207,14 @@ impl Gate {
         if header.cluster_id != ours.0 {
             let (theirs, ours) = (shortened(&header.cluster_id), ours.0.clone());
             return Err(Refused::OtherCluster { sender, theirs, ours });
+        }
+        let me = identity.node;
+        if let Some(node) = [me, sender]
+            .into_iter()
+            .find(|node| self.state.borrow().was_removed(*node))
+            .or(self.is_shut().then_some(me))
+        {
+            return Err(Refused::Removed { node });
         }
         if may_speak(&identity, &self.state.borrow(), &header) || planted(Bug::OtherDiskAdmitted) {
             Ok(sender)
@@ -281,7 +312,7 @@ mod tests {
         let mut state = ClusterState { cluster_id: Some("c".into()), ..ClusterState::default() };
         state.applied.index = LogIndex(applied);
         for (node, incarnation) in members {
-            let member = Member { incarnation: Some(Incarnation(*incarnation)) };
+            let member = Member::with(Incarnation(*incarnation));
             state.members.insert(NodeId(*node), member);
         }
         state

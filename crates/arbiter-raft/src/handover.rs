@@ -118,10 +118,10 @@ impl RaftNode {
 
     async fn call_election(&self, to: NodeId, term: u64) -> Result<(), HandoverError> {
         let inner = self.inner();
-        let address = inner.settings.member(to).map(|member| member.address.as_str());
+        let address = inner.address_of(to);
         let request = CallElectionRequest { header: Some(inner.gate.header_to(to)), term };
         let not_taken = |reason: String| HandoverError::NotTaken { node: to, reason };
-        match inner.wire.call(to, address, Call::CallElection(request), QUESTION_TIMEOUT).await {
+        match inner.wire.call(to, address.as_deref(), Call::CallElection(request), QUESTION_TIMEOUT).await {
             Ok(Answer::CallElection(reply)) => {
                 inner
                     .gate

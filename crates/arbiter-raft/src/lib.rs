@@ -16,6 +16,7 @@ pub mod handover;
 pub mod identity;
 pub mod log_store;
 pub mod machine;
+mod members;
 pub mod network;
 mod node;
 pub mod planted;
@@ -28,6 +29,7 @@ pub mod types;
 mod view;
 
 pub use handover::HandoverError;
+pub use members::MemberError;
 pub use node::{OpenError, RaftNode};
 pub use propose::{NotConfirmed, PROPOSAL_LIMIT_BYTES, ProposeError};
 pub use settings::{Environment, LogBounds, MemberSettings, Settings, Timings};

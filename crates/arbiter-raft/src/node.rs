@@ -6,7 +6,7 @@ use crate::gate::Gate;
 use crate::identity::{Identity, IdentityError};
 use crate::log_store::LogStore;
 use crate::machine::StateMachine;
-use crate::network::{Dial, GrpcService, GrpcWire, Network, PeerService, Wire, plain};
+use crate::network::{Dial, GrpcService, GrpcWire, Heard, Network, PeerService, Wire, plain};
 use crate::propose::{NotConfirmed, PROPOSALS_LIMIT, confirm_on};
 use crate::settings::{Environment, Settings, system_random, system_wall_ms};
 use crate::store::{OpenStoreError, SledStore, StoreError};
@@ -84,6 +84,10 @@ pub(crate) struct Inner {
     pub(crate) state: watch::Receiver<Arc<ClusterState>>,
     pub(crate) standing: watch::Sender<Standing>,
     pub(crate) proposals: Arc<Semaphore>,
+    /// One place: who changes the members holds it.
+    pub(crate) member_change: Arc<Semaphore>,
+    /// When each peer last answered one of Raft's messages.
+    pub(crate) heard: Heard,
     /// No proposals: the leadership is being handed over.
     pub(crate) quiesced: AtomicBool,
     /// Held while the identity changes, so that founding and admission can't overtake each other.
@@ -104,6 +108,23 @@ impl Inner {
         disk.clone().ok_or(StoreError::Stopped)
     }
 
+    /// This node's part in Raft.
+    pub(crate) fn view(&self) -> &watch::Receiver<RaftView> {
+        &self.view
+    }
+
+    /// How long ago a leader was last heard.
+    pub(crate) fn leader_heard(&self) -> Option<Duration> {
+        let heard = *self.leader_heard.lock().unwrap_or_else(PoisonError::into_inner);
+        heard.map(|at| at.elapsed())
+    }
+
+    /// Where a peer is: as our own file says, or else the membership.
+    pub(crate) fn address_of(&self, peer: NodeId) -> Option<String> {
+        let configured = self.settings.member(peer).map(|member| member.address.clone());
+        configured.or_else(|| self.view.borrow().addresses.get(&peer).cloned())
+    }
+
     /// Notes that a leader has spoken to us just now.
     pub(crate) fn heard_leader(&self) {
         *self.leader_heard.lock().unwrap_or_else(PoisonError::into_inner) = Some(tokio::time::Instant::now());
@@ -113,7 +134,8 @@ impl Inner {
     /// there is no control loop that could decide.
     pub(crate) fn switch_elections(&self) {
         let founding = *self.standing.borrow() == Standing::Founding;
-        self.raft.runtime_config().elect(founding || self.elections.load(Ordering::Acquire));
+        let on = founding || self.elections.load(Ordering::Acquire);
+        self.raft.runtime_config().elect(on && !self.gate.is_shut());
     }
 
     /// Changes the standing and says so once.
@@ -209,7 +231,8 @@ impl RaftNode {
         log.check_covered().map_err(unusable(&settings))?;
         let gate = Gate::new(identity, state.clone());
         let found = log.last();
-        let network = Network::new(wire.clone(), gate.clone());
+        let heard = Heard::default();
+        let network = Network::new(wire.clone(), gate.clone(), heard.clone());
         let raft = Raft::new(settings.node.0, Arc::new(config), network, log.clone(), machine)
             .await
             .map_err(|fatal| OpenError::Raft(fatal.to_string()))?;
@@ -230,6 +253,8 @@ impl RaftNode {
             state,
             standing,
             proposals: Arc::new(Semaphore::new(PROPOSALS_LIMIT)),
+            member_change: Arc::new(Semaphore::new(1)),
+            heard,
             quiesced: AtomicBool::new(false),
             identity_change: tokio::sync::Mutex::new(()),
             disk: Mutex::new(Some((disk, log))),
@@ -246,6 +271,11 @@ impl RaftNode {
         &self.inner
     }
 
+    /// The same, to be kept.
+    pub(crate) fn shared(&self) -> Arc<Inner> {
+        Arc::clone(&self.inner)
+    }
+
     /// The replicated state as applied here; it changes after each batch of entries, before their proposers
     /// are answered.
     pub fn state(&self) -> watch::Receiver<Arc<ClusterState>> {
@@ -259,8 +289,7 @@ impl RaftNode {
 
     /// How long ago a leader was last heard, by Raft's own messages; `None` if none was since the start.
     pub fn leader_heard(&self) -> Option<Duration> {
-        let heard = *self.inner.leader_heard.lock().unwrap_or_else(PoisonError::into_inner);
-        heard.map(|at| at.elapsed())
+        self.inner.leader_heard()
     }
 
     /// Whether this node may stand for election by itself when it hears no leader. Off unless the settings say
@@ -276,11 +305,14 @@ impl RaftNode {
     }
 
     /// Stands for election at once, whatever [`RaftNode::elections`] says. Nothing happens on a leader, on a
-    /// learner, and while the peers still hold a leader's lease.
+    /// learner, on a node that was removed, and while the peers still hold a leader's lease.
     ///
     /// # Errors
     /// The node has ended.
     pub async fn trigger_election(&self) -> Result<(), StoreError> {
+        if self.inner.gate.is_shut() {
+            return Ok(());
+        }
         self.inner.raft.trigger().elect().await.map_err(|_| StoreError::Stopped)
     }
 

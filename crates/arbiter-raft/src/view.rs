@@ -70,6 +70,10 @@ pub struct RaftView {
     pub voters: BTreeSet<NodeId>,
     /// Who takes entries and does not vote.
     pub learners: BTreeSet<NodeId>,
+    /// Where each member is, as whoever added it said: `host:port`.
+    pub addresses: BTreeMap<NodeId, String>,
+    /// A change of the voters is halfway: old and new ones both have to agree.
+    pub joint: bool,
     /// For a leader: how long ago a quorum acknowledged it, in milliseconds, when this view was made.
     pub millis_since_quorum_ack: Option<u64>,
     /// For a leader: by how many entries each peer lags; none for one that was not heard yet.
@@ -127,6 +131,8 @@ pub(crate) fn view_of(
         snapshot: index(metrics.snapshot.as_ref()),
         voters,
         learners,
+        addresses: membership.nodes().map(|(id, node)| (NodeId(*id), node.addr.clone())).collect(),
+        joint: membership.get_joint_config().len() > 1,
         millis_since_quorum_ack: metrics.millis_since_quorum_ack,
         lag: lag.filter(|(id, _)| id.0 != metrics.id).collect(),
         fatal,

@@ -85,6 +85,15 @@ pub enum Refusal {
         /// The node.
         node: NodeId,
     },
+    /// The node was removed: its id is used up.
+    #[error(
+        "node {node} was removed from the cluster, and its id is never used again: take another id, also for the \
+         same machine"
+    )]
+    Removed {
+        /// The node.
+        node: NodeId,
+    },
     /// Anything else.
     #[error("{0}")]
     Other(String),

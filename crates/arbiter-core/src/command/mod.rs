@@ -70,6 +70,16 @@ pub enum Command {
         /// Who asked.
         by: String,
     },
+    /// A step of a change of the cluster's members. Raft's own membership changes by entries of its own; see
+    /// [`MemberStep`] for which comes first.
+    Member {
+        /// The node.
+        node: NodeId,
+        /// The step.
+        step: MemberStep,
+        /// Who asked.
+        by: String,
+    },
     /// A node's disk introduces itself; accepted only if none is recorded for its id.
     Admit {
         /// The node.
@@ -159,6 +169,31 @@ pub enum Command {
         /// What they asked for.
         operation: Operation,
     },
+}
+
+/// A step of a change of the cluster's members.
+///
+/// Who votes is Raft's own membership; which disk may speak for a node, and which ids are used up, is
+/// [`crate::state::Member`]. Each is changed by entries of its own, so a leader may die between the two. The order is
+/// such that what it leaves is safe, and that the same command once more completes it:
+///
+/// * *Add* is recorded, then Raft takes the node as a learner. In between it is no member: Raft sends it nothing and its
+///   disk is not admitted.
+/// * *Promote* is recorded, then Raft lets it vote. In between it is the learner that it was.
+/// * *Remove* is recorded, then Raft drops it, then *Removed* shuts its disk out. So no voter is shut out that Raft
+///   still counts. Between the last two its disk may still speak, and nobody counts what it says; whoever leads
+///   completes that by itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum MemberStep {
+    /// It is to be taken as a learner.
+    Add,
+    /// It is to vote.
+    Promote,
+    /// It is to leave.
+    Remove,
+    /// Raft has dropped it: its disk is shut out, and its id used up.
+    Removed,
 }
 
 /// What an operator can ask of the cluster.

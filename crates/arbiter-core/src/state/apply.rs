@@ -36,10 +36,11 @@ impl ClusterState {
             _ if self.cluster_id.is_none() => Err(Refusal::NotFormed),
             Command::Admit { node, incarnation } => self.admit(at, wall_ms, *node, *incarnation),
             Command::Readmit { node, incarnation, by } => {
-                self.members.insert(*node, Member { incarnation: *incarnation });
+                self.readmit(*node, *incarnation)?;
                 self.remember(at, wall_ms, Event::Readmitted { by: by.clone(), node: *node });
                 Ok(Applied::Accepted)
             }
+            Command::Member { node, step, by } => self.member_step(at, wall_ms, *node, *step, by),
             Command::BeginEpoch { node } => self.begin_epoch(at, wall_ms, *node),
             Command::Intents(batch) => {
                 self.advance(at, wall_ms, batch.stamp)?;
@@ -98,26 +99,10 @@ impl ClusterState {
         self.rules_version = 1;
         self.policy = Arc::new(policy.clone());
         self.policy_version.0 = 1;
-        let member =
-            |(node, incarnation): &(NodeId, Incarnation)| (*node, Member { incarnation: Some(*incarnation) });
-        self.members = members.iter().map(member).collect();
+        self.members = members.iter().map(|(node, disk)| (*node, Member::with(*disk))).collect();
         self.formed_at = self.log_now();
         self.overrides.mode = mode;
         Ok(())
-    }
-
-    /// A disk is admitted only if none is recorded for its node: one that was wiped could un-promise a vote.
-    fn admit(&mut self, at: EntryId, wall_ms: UnixMs, node: NodeId, incarnation: Incarnation) -> Answer {
-        let member = self.members.entry(node).or_default();
-        match member.incarnation {
-            Some(known) if known == incarnation => Ok(Applied::Repeated),
-            Some(_) => Err(Refusal::OtherIncarnation { node }),
-            None => {
-                member.incarnation = Some(incarnation);
-                self.remember(at, wall_ms, Event::Admitted { node, incarnation });
-                Ok(Applied::Accepted)
-            }
-        }
     }
 
     /// The epoch is this entry's index. Log time goes on from where the last epoch's entries left it: the time
@@ -173,7 +158,7 @@ impl ClusterState {
     }
 
     fn raise_rules(&mut self, at: EntryId, wall_ms: UnixMs, version: u32, supported_by: &[NodeId]) -> Answer {
-        if let Some(lacking) = self.members.keys().find(|node| !supported_by.contains(node)) {
+        if let Some(lacking) = self.remaining().find(|node| !supported_by.contains(node)) {
             return Err(Refusal::Other(format!("node {lacking} does not support rules version {version}")));
         }
         if version != self.rules_version.saturating_add(1) {

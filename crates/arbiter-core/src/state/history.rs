@@ -1,6 +1,6 @@
 //! What happened, for people: bounded, the same on every node.
 
-use crate::command::{Action, Cause, Mode, Operation, Outcome, Refusal, SlotEnding};
+use crate::command::{Action, Cause, MemberStep, Mode, Operation, Outcome, Refusal, SlotEnding};
 use crate::evidence::Evidence;
 use crate::follow::Preference;
 use crate::ids::{
@@ -171,6 +171,15 @@ pub enum Event {
         by: String,
         /// The node.
         node: NodeId,
+    },
+    /// An operator changes the members of the cluster: one step of that.
+    MemberChanged {
+        /// Who asked.
+        by: String,
+        /// The node.
+        node: NodeId,
+        /// The step.
+        step: MemberStep,
     },
     /// The mode changed.
     ModeSet {

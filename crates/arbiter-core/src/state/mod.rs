@@ -7,6 +7,7 @@ mod apply;
 mod following;
 mod history;
 mod intents;
+mod members;
 mod operations;
 mod remediation;
 mod restart;
@@ -16,14 +17,15 @@ mod tests;
 
 pub use history::{Entry, Event, HISTORY_LIMIT};
 pub use intents::BATCH_LIMIT;
+pub use members::{Member, Place};
 pub use remediation::{InstanceRecord, Slot, StopEnd, stop_guards};
 pub use restart::{RESTART_WAITS_MS, Restart};
 
 use crate::command::{Cause, EntryId, Intent, Mode, Outcome, Refusal};
 use crate::follow::Preference;
 use crate::ids::{
-    ClusterId, Epoch, GatewayId, Incarnation, InstanceId, IntentId, LogIndex, NodeId, PathId, PolicyVersion,
-    Resource, RouteId, Term,
+    ClusterId, Epoch, GatewayId, InstanceId, IntentId, LogIndex, NodeId, PathId, PolicyVersion, Resource,
+    RouteId, Term,
 };
 use crate::planted::{Bug, planted};
 use crate::policy::{Policy, Target};
@@ -52,7 +54,7 @@ pub struct ClusterState {
     pub policy: Arc<Policy>,
     /// Its version; zero before the cluster is formed.
     pub policy_version: PolicyVersion,
-    /// The disks that may speak for each node.
+    /// The disks that may speak for each node; also the ids of those that were removed.
     pub members: BTreeMap<NodeId, Member>,
     /// Who is in office.
     pub office: Office,
@@ -76,13 +78,6 @@ pub struct ClusterState {
     /// What happened, newest last.
     #[serde(with = "shared::list")]
     pub history: VecDeque<Arc<Entry>>,
-}
-
-/// A node's disk.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Member {
-    /// The disk that may speak for it.
-    pub incarnation: Option<Incarnation>,
 }
 
 /// One leader's time in office.

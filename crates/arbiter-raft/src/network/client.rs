@@ -1,5 +1,6 @@
 //! openraft's network: its messages, in envelopes, over a [`Wire`].
 
+use super::heard::Heard;
 use super::{Answer, Call, Wire, WireError, payload};
 use crate::gate::Gate;
 use crate::types::TypeConfig;
@@ -28,12 +29,13 @@ const BACKOFF: Duration = Duration::from_millis(100);
 pub struct Network {
     wire: Arc<dyn Wire>,
     gate: Gate,
+    heard: Heard,
 }
 
 impl Network {
-    /// Messages go over `wire`, as far as `gate` lets them.
-    pub fn new(wire: Arc<dyn Wire>, gate: Gate) -> Self {
-        Self { wire, gate }
+    /// Messages go over `wire`, as far as `gate` lets them; who answers is noted in `heard`.
+    pub fn new(wire: Arc<dyn Wire>, gate: Gate, heard: Heard) -> Self {
+        Self { wire, gate, heard }
     }
 }
 
@@ -86,7 +88,11 @@ impl PeerNetwork {
         let to = NodeId(self.target);
         let answer = self.network.wire.call(to, Some(&self.address), call, deadline).await;
         match answer {
-            Ok(Answer::Peer(reply)) => Ok(self.open(&reply)?),
+            Ok(Answer::Peer(reply)) => {
+                let message = self.open(&reply)?;
+                self.network.heard.note(to);
+                Ok(message)
+            }
             Ok(_) => {
                 Err(Unreachable::from(AnyError::error("the answer is of another kind than the call")).into())
             }

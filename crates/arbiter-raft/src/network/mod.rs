@@ -2,11 +2,13 @@
 
 mod client;
 mod grpc;
+mod heard;
 mod payload;
 mod service;
 
 pub use client::{Network, PeerNetwork};
 pub use grpc::{CertifiedNode, Dial, GrpcService, GrpcWire, MESSAGE_LIMIT_BYTES, plain};
+pub use heard::Heard;
 pub use payload::Payload;
 pub use service::PeerService;
 

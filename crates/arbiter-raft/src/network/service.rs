@@ -271,9 +271,16 @@ async fn decide(node: &Inner, sender: NodeId, shown: Incarnation) -> (Admission,
     if state.cluster_id.is_none() {
         return ask_leader("the cluster is being formed".to_owned());
     }
+    if state.was_removed(sender) {
+        return (Admission::Removed, 0, Refusal::Removed { node: sender }.to_string());
+    }
     let member = node.raft.metrics().borrow().membership_config.membership().get_node(&sender.0).is_some();
     if !member {
-        return (Admission::Foreign, 0, format!("node {sender} is no member of the cluster"));
+        return (
+            Admission::Foreign,
+            0,
+            format!("node {sender} is no member of the cluster: `arbiterctl member add` makes it one"),
+        );
     }
     let other_disk = || (Admission::OtherDisk, 0, format!("another disk is recorded for node {sender}"));
     match state.members.get(&sender).and_then(|member| member.incarnation) {

@@ -96,6 +96,8 @@ struct Live {
 pub struct Cluster {
     folder: TempDir,
     addresses: BTreeMap<u64, String>,
+    /// Who stands in the first nodes' files. A node that comes later has a file that lists all.
+    founders: u64,
     live: BTreeMap<u64, Live>,
     pub lines: Lines,
     pub bounds: LogBounds,
@@ -115,7 +117,18 @@ impl Cluster {
         }
         let folder = tempfile::tempdir().unwrap();
         let bounds = LogBounds::default();
-        Self { folder, addresses, live: BTreeMap::new(), lines: Lines::default(), bounds }
+        Self { folder, addresses, founders: size, live: BTreeMap::new(), lines: Lines::default(), bounds }
+    }
+
+    /// Three configured nodes, started, and addresses for some that come later.
+    pub async fn growing(size: u64) -> (Self, u64) {
+        let mut cluster = Self { founders: 3, ..Self::new(size).await };
+        for id in 1..=3 {
+            cluster.start(id).await;
+        }
+        cluster.until_formed().await;
+        let leader = cluster.until_leader().await;
+        (cluster, leader)
     }
 
     pub fn data_dir(&self, id: u64) -> PathBuf {
@@ -137,11 +150,12 @@ impl Cluster {
             name: format!("node-{id}"),
             address: address.clone(),
         };
+        let listed = |(other, _): &(&u64, &String)| id > self.founders || **other <= self.founders;
         Settings {
             node: NodeId(id),
             cluster_name: "test".to_owned(),
             data_dir: self.data_dir(id),
-            members: self.addresses.iter().map(member).collect(),
+            members: self.addresses.iter().filter(listed).map(member).collect(),
             seed_policy: Policy { cluster: "test".to_owned(), ..Policy::default() },
             seed_mode: Mode::Act,
             // Slow enough for a machine that compiles at the same time.

@@ -5,4 +5,5 @@
 mod forming;
 mod harness;
 mod leading;
+mod members;
 mod wiped;
