@@ -76,6 +76,9 @@ async fn step(node: &Inner) -> Duration {
         stand_still(node);
         return MEMBER_EVERY;
     }
+    if formed && recorded.is_none() && applied >= identity.admitted_at {
+        return ask_again(node).await;
+    }
     if formed && recorded != Some(identity.incarnation) && applied >= identity.admitted_at {
         let name = node.settings.name_of(identity.node);
         node.set_standing(Standing::Refused {
@@ -92,6 +95,21 @@ async fn step(node: &Inner) -> Duration {
         }
     }
     MEMBER_EVERY
+}
+
+/// An operator has let this node come back with whichever disk it shows next, but its disk is here: it was thought lost,
+/// or the operator has asked twice, and this one came in between. It shows itself. It has forgotten nothing, or no more
+/// than an empty disk has.
+async fn ask_again(node: &Inner) -> Duration {
+    let name = node.settings.name_of(node.settings.node);
+    let reason = format!("node {name} may come back with another disk: this one asks whether it may be that one");
+    node.set_standing(Standing::Refused { reason });
+    let listed: VecDeque<NodeId> = node.view().borrow().addresses.keys().copied().collect();
+    match ask_leader(node, listed).await {
+        Some(reply) if reply.admission() == Admission::Admitted => enter(node, &reply).await,
+        // What was recorded instead is in the log, and is judged when it is applied here.
+        _ => ASK_EVERY,
+    }
 }
 
 /// This node was removed, for good: nothing comes in or goes out any more.
@@ -321,7 +339,7 @@ async fn enter(node: &Inner, reply: &AdmitReply) -> Duration {
     let _change = node.identity_change.lock().await;
     let mut identity = node.gate.identity();
     let cluster = reply.header.as_ref().map(|header| header.cluster_id.clone()).unwrap_or_default();
-    if identity.cluster.is_some() || cluster.is_empty() {
+    if cluster.is_empty() || identity.cluster.as_ref().is_some_and(|known| known.0 != cluster) {
         return Duration::ZERO;
     }
     identity.cluster = Some(ClusterId(cluster));
