@@ -3,7 +3,7 @@
 use crate::print;
 use anyhow::Context;
 use arbiter_sim::cluster::{
-    Campaign, Found, Hunt, NEMESES, PLANTED, Plan, Planted, Run, Shape, Summary, hunt, processors,
+    Campaign, Found, Hunt, NEMESES, Nodes, PLANTED, Plan, Planted, Run, Shape, Summary, hunt, processors,
 };
 use clap::Args;
 use std::process::ExitCode;
@@ -23,6 +23,9 @@ pub(crate) struct SeedsArgs {
     /// Only this kind of trouble; can be repeated. `list` shows all.
     #[arg(long, value_name = "NAME")]
     nemesis: Vec<String>,
+    /// How many nodes each run has: 3, or 5. By the seed, if not said: every fourth has five.
+    #[arg(long, value_name = "N")]
+    nodes: Option<u64>,
     /// How long the trouble of each run lasts, in virtual seconds.
     #[arg(long, default_value_t = Shape::default().trouble_s)]
     trouble: u64,
@@ -56,7 +59,10 @@ pub(crate) fn run(args: &SeedsArgs) -> anyhow::Result<ExitCode> {
         })?);
     }
     let jobs = args.jobs.unwrap_or_else(processors);
-    let shape = Shape { trouble_s: args.trouble, nemeses, planted: None };
+    let known =
+        |count| Nodes::from_count(count).with_context(|| format!("a run has 3 nodes or 5, not {count}"));
+    let nodes = args.nodes.map(known).transpose()?;
+    let shape = Shape { trouble_s: args.trouble, nodes, nemeses, planted: None };
     if !args.planted.is_empty() {
         return look_for(args, &shape, jobs);
     }
@@ -133,8 +139,9 @@ fn tell(run: &Run, timeline: bool) {
         }
     }
     eprintln!(
-        "seed {}: {} virtual s, {} epochs, {} decisions, {} calls, {} violations, trace {:016x}",
+        "seed {}: {} nodes, {} virtual s, {} epochs, {} decisions, {} calls, {} violations, trace {:016x}",
         run.seed,
+        run.nodes,
         run.virtual_ms / 1_000,
         run.epochs,
         run.decisions,
@@ -152,8 +159,9 @@ fn in_words(summary: &Summary) -> String {
         format!("seed {}: {}: {}\n  {}", failure.seed, failure.invariant, failure.says, failure.repeat)
     }));
     lines.push(format!(
-        "{} seeds, {} virtual hours, {} decisions, {} violations, {} seeds/s",
+        "{} seeds, {} of them with five nodes, {} virtual hours, {} decisions, {} violations, {} seeds/s",
         summary.seeds,
+        summary.of_five_nodes,
         summary.virtual_hours,
         summary.decisions,
         summary.violations.len(),

@@ -1,6 +1,7 @@
 //! Many runs, and what they add up to.
 
 use super::nemesis::NEMESES;
+use super::policy::Nodes;
 use super::run::{Run, Shape, run};
 use super::workers;
 use serde::Serialize;
@@ -47,6 +48,8 @@ pub struct Summary {
     pub ok: bool,
     /// How many seeds were run.
     pub seeds: u64,
+    /// How many of them had five nodes.
+    pub of_five_nodes: u64,
     /// Virtual hours.
     pub virtual_hours: f64,
     /// Seeds in a second of real time.
@@ -109,10 +112,10 @@ impl Campaign {
         summary.virtual_hours = (self.virtual_ms as f64 / 36_000.0).round() / 100.0;
         summary.seeds_per_second = (seeds as f64 / seconds * 100.0).round() / 100.0;
         if seeds >= SEEDS_FOR_ALL {
-            let wanted = |name: &&'static str| {
-                self.plan.shape.nemeses.is_empty() || self.plan.shape.nemeses.contains(name)
-            };
-            let names = NEMESES.iter().map(|nemesis| nemesis.name).filter(wanted);
+            let shape = &self.plan.shape;
+            let largest = shape.nodes.unwrap_or(Nodes::Five).count();
+            let wanted = NEMESES.iter().filter(|it| shape.wants(it.name) && it.suits(largest));
+            let names = wanted.map(|nemesis| nemesis.name);
             summary.never_landed = names.filter(|name| !summary.landed.contains_key(name)).collect();
         }
         summary.ok = seeds > 0 && summary.violations.is_empty() && summary.never_landed.is_empty();
@@ -122,6 +125,7 @@ impl Campaign {
     fn add(&mut self, run: &Run, alike: bool) {
         let summary = &mut self.summary;
         summary.seeds += 1;
+        summary.of_five_nodes += u64::from(run.nodes == 5);
         summary.repeated_alike += u64::from(alike);
         self.virtual_ms += run.virtual_ms;
         summary.decisions += run.decisions;
@@ -157,6 +161,9 @@ fn compared(mut first: Run, shape: &Shape) -> std::io::Result<(Run, bool)> {
 /// The command that repeats a run, and shows its timeline.
 fn repeat(seed: u64, shape: &Shape) -> String {
     let mut command = format!("scripts/sim --seeds 1 --from {seed} --trouble {} --timeline", shape.trouble_s);
+    if let Some(nodes) = shape.nodes {
+        command += &format!(" --nodes {}", nodes.count());
+    }
     for name in &shape.nemeses {
         command += &format!(" --nemesis {name}");
     }

@@ -1,6 +1,7 @@
 //! Everything random in a run follows from its seed.
 
 use rand::rngs::StdRng;
+use rand::seq::SliceRandom;
 use rand::{Rng, SeedableRng};
 
 /// A source of random numbers that the same seed makes the same.
@@ -30,6 +31,11 @@ impl Dice {
         let last = u64::try_from(from.len()).unwrap_or(u64::MAX).checked_sub(1)?;
         let index = usize::try_from(self.between(0, last)).ok()?;
         from.get(index).copied()
+    }
+
+    /// Puts these in another order.
+    pub fn shuffle<T>(&mut self, these: &mut [T]) {
+        these.shuffle(&mut self.0);
     }
 
     /// Sixty-four bits.

@@ -33,6 +33,7 @@ mod workers;
 pub use campaign::{Campaign, Plan, Summary};
 pub use nemesis::{NEMESES, Nemesis};
 pub use planted::{Found, Hunt, PLANTED, Planted, hunt};
+pub use policy::Nodes;
 pub use run::{Run, Shape, run};
 pub use tape::Violation;
 pub use workers::processors;

@@ -1,4 +1,4 @@
-//! The reference case: two gateways, a witness, two private subnets. Patience is shortened where a run would only wait;
+//! The reference case: two gateways, a witness or three, two private subnets. Patience is shortened where a run would only wait;
 //! what the safety argument rests on (τ, r, p, W) is as in the field.
 
 use arbiter_core::ids::{GatewayId, NodeId, PathId, RouteId};
@@ -7,27 +7,56 @@ use arbiter_core::policy::{
     Target, Timing,
 };
 
-/// The witness.
-pub const WITNESS: NodeId = NodeId(3);
-
-/// Every node.
-pub const NODES: [NodeId; 3] = [NodeId(1), NodeId(2), WITNESS];
-
 /// The nodes on gateways.
 pub const GATEWAYS: [NodeId; 2] = [NodeId(1), NodeId(2)];
 
-/// The policy of every run.
-pub fn reference() -> Policy {
+/// How many nodes a run has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Nodes {
+    /// Two gateways and a witness, each in a zone of its own.
+    Three,
+    /// Two gateways and three witnesses in three zones, of which none has a majority.
+    Five,
+}
+
+impl Nodes {
+    /// As many as this seed says: five, every fourth time.
+    pub fn of_seed(seed: u64) -> Self {
+        if seed.is_multiple_of(4) { Self::Five } else { Self::Three }
+    }
+
+    /// So many, if a run can have so many.
+    pub fn from_count(count: u64) -> Option<Self> {
+        [Self::Three, Self::Five].into_iter().find(|nodes| nodes.count() == count)
+    }
+
+    /// How many that is.
+    pub fn count(self) -> u64 {
+        match self {
+            Self::Three => 3,
+            Self::Five => 5,
+        }
+    }
+
+    fn named(self) -> Vec<NodePolicy> {
+        let three = [node(1, "strongswan-1", "a"), node(2, "strongswan-2", "b"), node(3, "witness-1", "c")];
+        let more = [node(4, "witness-2", "a"), node(5, "witness-3", "b")];
+        three.into_iter().chain(more.into_iter().filter(|_| self == Self::Five)).collect()
+    }
+}
+
+/// The policy of a run.
+pub fn reference(nodes: Nodes) -> Policy {
     Policy {
         cluster: "reference".to_owned(),
-        nodes: vec![node(1, "strongswan-1", "a"), node(2, "strongswan-2", "b"), node(3, "witness", "c")],
+        nodes: nodes.named(),
         gateways: vec![gateway(1, "a"), gateway(2, "b")],
         paths: vec![path(1), path(2)],
         routes: vec![route(1, [1, 2]), route(2, [2, 1])],
         probes: [1, 2]
             .into_iter()
             .flat_map(|id| {
-                let others = NODES.iter().map(|node| node.0).filter(|node| *node != id).collect();
+                let others = (1..=nodes.count()).filter(|node| *node != id).collect();
                 let of_gateway = Subject::Gateway(GatewayId(format!("strongswan-{id}")));
                 [
                     probe(format!("gateway-{id}"), of_gateway, others),

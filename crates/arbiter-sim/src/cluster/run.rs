@@ -5,7 +5,7 @@ use super::held::Hold;
 use super::invariants::{self, l1, l2};
 use super::nemesis::{NEMESES, Nemesis};
 use super::planted::{self, Planted};
-use super::policy::{GATEWAYS, NODES, reference};
+use super::policy::{GATEWAYS, Nodes, reference};
 use super::sim::Sim;
 use super::tape::Violation;
 use arbiter_core::command::{Mode, Operation};
@@ -32,15 +32,24 @@ const LATEST_CALL: Duration = Duration::from_secs(12);
 pub struct Shape {
     /// How long the trouble lasts, in virtual seconds.
     pub trouble_s: u64,
+    /// How many nodes there are; as many as each seed says, if it is not said.
+    pub nodes: Option<Nodes>,
     /// Which trouble; all, if none is named.
     pub nemeses: Vec<&'static str>,
     /// The bug that is planted, if one is: then the run ends as soon as a promise is broken.
     pub planted: Option<&'static Planted>,
 }
 
+impl Shape {
+    /// Whether this kind of trouble is asked for.
+    pub(super) fn wants(&self, nemesis: &str) -> bool {
+        self.nemeses.is_empty() || self.nemeses.contains(&nemesis)
+    }
+}
+
 impl Default for Shape {
     fn default() -> Self {
-        Self { trouble_s: 300, nemeses: Vec::new(), planted: None }
+        Self { trouble_s: 300, nodes: None, nemeses: Vec::new(), planted: None }
     }
 }
 
@@ -49,6 +58,8 @@ impl Default for Shape {
 pub struct Run {
     /// Its seed.
     pub seed: u64,
+    /// How many nodes it had.
+    pub nodes: usize,
     /// How long it was, in virtual milliseconds.
     pub virtual_ms: u64,
     /// Faults that had an effect.
@@ -80,8 +91,9 @@ pub fn run(seed: u64, shape: &Shape) -> std::io::Result<Run> {
     builder.rng_seed(tokio::runtime::RngSeed::from_bytes(&seed.to_le_bytes()));
     let runtime = builder.build()?;
     planted::sow(shape.planted);
+    let nodes = shape.nodes.unwrap_or_else(|| Nodes::of_seed(seed));
     let run = runtime.block_on(async {
-        let sim = Sim::new(seed, reference());
+        let sim = Sim::new(seed, reference(nodes));
         halts_after_check(Some(&sim));
         tokio::select! {
             biased;
@@ -136,6 +148,7 @@ fn result(sim: &Sim, seed: u64) -> Run {
     let virtual_ms = sim.tape.now_ms();
     sim.tape.with(|record| Run {
         seed,
+        nodes: sim.nodes.len(),
         virtual_ms,
         landed: record.landed.clone(),
         decisions: record.accepted.len(),
@@ -173,8 +186,9 @@ async fn kill_the_trapped(sim: Arc<Sim>, hold: Hold) {
 
 async fn trouble(sim: &Arc<Sim>, seed: u64, shape: &Shape) {
     let mut dice = Dice::new(seed, 4);
-    let named = |nemesis: &&Nemesis| shape.nemeses.is_empty() || shape.nemeses.contains(&nemesis.name);
-    let wanted: Vec<Nemesis> = NEMESES.iter().filter(named).copied().collect();
+    let nodes = sim.nodes.len() as u64;
+    let wanted = |nemesis: &&Nemesis| shape.wants(nemesis.name) && nemesis.suits(nodes);
+    let wanted: Vec<Nemesis> = NEMESES.iter().filter(wanted).copied().collect();
     let until = Instant::now() + Duration::from_secs(shape.trouble_s);
     let mut running = tokio::task::JoinSet::new();
     let mut number = 0;
@@ -199,7 +213,7 @@ async fn heal(sim: &Sim) {
     sim.cloud.heal();
     sim.truth.heal();
     sim.hold.set(None);
-    for node in NODES {
+    for &node in &sim.nodes {
         sim.net.freeze(node, Instant::now());
         if let Some(disk) = sim.disk(node) {
             disk.set_sync_latency(Duration::ZERO);
@@ -216,7 +230,8 @@ async fn heal(sim: &Sim) {
     }
     let waiting = sim.net.waiting_for_admission();
     if !waiting.is_empty() || sim.some_disk_waits() {
-        // A lost disk and a stopped host are two nodes less of three: nobody is left to agree on a start. What EC2 has
+        // A lost disk and a stopped host are two nodes less of three, and with another host three of five: nobody is left
+        // to agree on a start. What EC2 has
         // still to carry out comes first.
         tokio::time::sleep(LATEST_CALL).await;
         for gateway in &sim.policy.gateways {

@@ -5,7 +5,7 @@ use super::cloud::Cloud;
 use super::dice::Dice;
 use super::held::{HeldConsensus, Hold, Standing};
 use super::net::{Net, SimTransport, SimWire};
-use super::policy::{GATEWAYS, NODES};
+use super::policy::GATEWAYS;
 use super::prober::SimProber;
 use super::tape::Tape;
 use super::truth::Truth;
@@ -55,6 +55,8 @@ struct Host {
 pub struct Sim {
     /// The policy of the run.
     pub policy: Arc<Policy>,
+    /// Every node.
+    pub nodes: Vec<NodeId>,
     /// Its record.
     pub tape: Tape,
     /// Its network.
@@ -93,13 +95,15 @@ impl Sim {
                 Host { clock, disk: MemStore::new(), boot: 0, life: None, not_before_ms: 0, starting: false },
             )
         };
-        let hosts = NODES.iter().map(host).collect();
+        let nodes: Vec<NodeId> = policy.nodes.iter().map(|node| node.id).collect();
+        let hosts = nodes.iter().map(host).collect();
         Arc::new(Self {
             net: Net::new(seed, tape.clone()),
             truth: Truth::new(tape.clone()),
             cloud: Cloud::new(seed, &policy, tape.clone()),
             hold: Hold::new(tape.clone()),
             policy: Arc::new(policy),
+            nodes,
             seed,
             hosts: Mutex::new(hosts),
             tape,
@@ -136,15 +140,15 @@ impl Sim {
             let view = self.raft(*id)?.view().borrow().clone();
             view.leads().then_some((view.term, *id))
         };
-        NODES.iter().filter_map(leading).max().map(|(_, id)| id)
+        self.nodes.iter().filter_map(leading).max().map(|(_, id)| id)
     }
 
     /// Whether every node runs, is a member, and holds what is committed.
     pub fn all_are_back(&self) -> bool {
         let newest =
-            NODES.iter().filter_map(|node| self.raft(*node)).map(|raft| raft.view().borrow().committed);
+            self.nodes.iter().filter_map(|node| self.raft(*node)).map(|raft| raft.view().borrow().committed);
         let newest = newest.max();
-        NODES.iter().all(|node| {
+        self.nodes.iter().all(|node| {
             let Some(raft) = self.raft(*node) else { return false };
             let view = raft.view().borrow().clone();
             view.standing == arbiter_raft::Standing::Member && Some(view.committed) >= newest
@@ -153,7 +157,7 @@ impl Sim {
 
     /// Whether a node runs on a disk that takes no part yet.
     pub fn some_disk_waits(&self) -> bool {
-        let rafts = NODES.iter().filter_map(|node| self.raft(*node));
+        let rafts = self.nodes.iter().filter_map(|node| self.raft(*node));
         rafts.into_iter().any(|raft| raft.view().borrow().standing != arbiter_raft::Standing::Member)
     }
 
@@ -194,7 +198,7 @@ impl Sim {
             let Some(gateway) = self.policy.gateway_of_instance(&id) else { continue };
             self.host_returns(gateway.node);
         }
-        for node in NODES {
+        for &node in &self.nodes {
             let ended = |host: &mut Host| {
                 let fatal = |life: &Life| life.raft.view().borrow().fatal.clone();
                 let life = host.life.as_ref()?;
@@ -327,7 +331,7 @@ impl Sim {
             node,
             cluster_name: self.policy.cluster.clone(),
             data_dir: format!("disk-{node}").into(),
-            members: NODES.iter().map(member).collect(),
+            members: self.nodes.iter().map(member).collect(),
             seed_policy: Policy::clone(&self.policy),
             seed_mode: Mode::Act,
             timings: Timings::default(),

@@ -1,6 +1,6 @@
 //! L1: after the last fault has healed, observed = committed = desired, everywhere, and no resource stays unsettled.
 
-use crate::cluster::policy::{GATEWAYS, NODES};
+use crate::cluster::policy::GATEWAYS;
 use crate::cluster::sim::Sim;
 use arbiter_core::evidence::InstanceState;
 use std::time::Duration;
@@ -26,7 +26,7 @@ pub async fn examine(sim: &Sim) -> bool {
         }
         tokio::time::sleep(EVERY).await;
     }
-    NODES.iter().for_each(|node| sim.tape.say(sim.part_of(*node)));
+    sim.nodes.iter().for_each(|node| sim.tape.say(sim.part_of(*node)));
     sim.tape.violation("L1", format!("{} s after the last fault healed: {what}", BOUND_MS / 1_000));
     false
 }
@@ -36,7 +36,7 @@ pub fn amiss(sim: &Sim) -> Option<String> {
     let Some(leader) = sim.leader().and_then(|leader| sim.state(leader)) else {
         return Some("nobody leads".to_owned());
     };
-    for node in NODES {
+    for &node in &sim.nodes {
         let Some(state) = sim.state(node) else { return Some(format!("node {node} does not run")) };
         if state.applied.index.0 + 20 < leader.applied.index.0 {
             return Some(format!("node {node} has applied {} only", state.applied.index));

@@ -1,6 +1,5 @@
 //! L2: with a quorum and an `Up` path, no route stays on a `Down` path longer than the stated bound.
 
-use crate::cluster::policy::NODES;
 use crate::cluster::sim::Sim;
 use arbiter_core::ids::NodeId;
 use std::time::Duration;
@@ -64,7 +63,7 @@ async fn fails(sim: &Sim, gateway: NodeId, when: &str) {
     while on_it() > 0 {
         if sim.tape.now_ms() > from_ms + BOUND_MS {
             let left = format!("{} routes are on a Down path after {BOUND_MS} ms, {when}", on_it());
-            NODES.iter().for_each(|node| sim.tape.say(sim.part_of(*node)));
+            sim.nodes.iter().for_each(|node| sim.tape.say(sim.part_of(*node)));
             sim.tape.violation("L2", left);
             break;
         }

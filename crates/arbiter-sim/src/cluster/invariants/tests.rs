@@ -1,7 +1,7 @@
 //! Each judge on a record that breaks its promise, and on one that only almost does.
 
 use super::{s1, s2, s3, s5};
-use crate::cluster::policy::reference;
+use crate::cluster::policy::{Nodes, reference};
 use crate::cluster::tape::{Accepted, Called, Quiet, Record};
 use arbiter_core::command::{Action, Cause};
 use arbiter_core::ids::{Epoch, IntentId, NodeId};
@@ -78,15 +78,23 @@ fn two_gateways_stopped_at_once_are_seen() {
     let start = Action::Start { gateway: "strongswan-1".into(), instance: "i-1".into() };
     let one = called(4, stop(1), 1_000, 1_100);
     let two = called(5, stop(2), 9_000, 9_100);
-    let judge = |calls| s5::judge(&record(calls), &reference()).len();
+    let judge = |calls| s5::judge(&record(calls), &reference(Nodes::Three)).len();
     assert_eq!(judge(vec![one.clone(), two.clone()]), 1);
     assert_eq!(judge(vec![one, called(6, start, 5_000, 5_100), two]), 0);
 }
 
 #[test]
-fn the_policy_of_the_runs_is_valid() {
-    let problems = reference().problems();
-    let errors: Vec<_> =
-        problems.iter().filter(|p| p.severity == arbiter_core::policy::Severity::Error).collect();
-    assert!(errors.is_empty(), "{errors:?}");
+fn the_policies_of_the_runs_are_valid_and_no_zone_has_a_majority() {
+    for nodes in [Nodes::Three, Nodes::Five] {
+        let policy = reference(nodes);
+        let problems = policy.problems();
+        let errors: Vec<_> =
+            problems.iter().filter(|p| p.severity == arbiter_core::policy::Severity::Error).collect();
+        assert!(errors.is_empty(), "{errors:?}");
+        assert_eq!(policy.nodes.len() as u64, nodes.count());
+        for zone in ["a", "b", "c"] {
+            let there = policy.nodes.iter().filter(|node| node.zone == zone).count();
+            assert!(0 < there && 2 * there < policy.nodes.len(), "{there} of {nodes:?} in {zone}");
+        }
+    }
 }

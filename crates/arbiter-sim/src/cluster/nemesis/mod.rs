@@ -8,7 +8,7 @@ mod takeover;
 mod world;
 
 use super::dice::Dice;
-use super::policy::NODES;
+use super::policy::GATEWAYS;
 use super::sim::Sim;
 use arbiter_core::ids::NodeId;
 use std::future::Future;
@@ -27,6 +27,11 @@ pub struct Nemesis {
 }
 
 impl Nemesis {
+    /// Whether it can have an effect on so many nodes: in a world of three all are neighbours.
+    pub(super) fn suits(&self, nodes: u64) -> bool {
+        nodes > 3 || self.name != "ring"
+    }
+
     /// Makes the trouble, and ends it.
     pub(super) fn run(&self, sim: Arc<Sim>, dice: Dice) -> Running {
         (self.run)(sim, dice)
@@ -51,6 +56,10 @@ pub const NEMESES: &[Nemesis] = nemeses! {
     "cut-follower" => network::cut_follower,
     "cut-line" => network::cut_line,
     "cut-all" => network::cut_all,
+    "minority-with-leader" => network::minority_with_leader,
+    "minority-without-leader" => network::minority_without_leader,
+    "bridge" => network::bridge,
+    "ring" => network::ring,
     "one-way-out" => network::one_way_out,
     "one-way-in" => network::one_way_in,
     "flapping-line" => network::flapping_line,
@@ -108,14 +117,19 @@ async fn between(dice: &mut Dice, low_ms: u64, high_ms: u64) {
     tokio::time::sleep(Duration::from_millis(dice.between(low_ms, high_ms))).await;
 }
 
+/// Any node.
+fn anybody(sim: &Sim, dice: &mut Dice) -> NodeId {
+    dice.pick(&sim.nodes).unwrap_or(GATEWAYS[0])
+}
+
 /// Whoever leads, or somebody.
 fn leader(sim: &Sim, dice: &mut Dice) -> NodeId {
-    sim.leader().or_else(|| dice.pick(&NODES)).unwrap_or(NODES[0])
+    sim.leader().unwrap_or_else(|| anybody(sim, dice))
 }
 
 /// Somebody who does not lead.
 fn follower(sim: &Sim, dice: &mut Dice) -> NodeId {
     let leader = sim.leader();
-    let others: Vec<NodeId> = NODES.iter().copied().filter(|node| Some(*node) != leader).collect();
-    dice.pick(&others).unwrap_or(NODES[0])
+    let others: Vec<NodeId> = sim.nodes.iter().copied().filter(|node| Some(*node) != leader).collect();
+    dice.pick(&others).unwrap_or(GATEWAYS[0])
 }

@@ -2,7 +2,7 @@
 
 use super::between;
 use crate::cluster::dice::Dice;
-use crate::cluster::policy::NODES;
+use crate::cluster::policy::GATEWAYS;
 use crate::cluster::sim::Sim;
 use arbiter_core::command::{Applied, Operation};
 use arbiter_core::ids::PolicyVersion;
@@ -18,7 +18,7 @@ async fn ask(sim: &Sim, name: &'static str, operation: Operation) {
 
 /// Pauses; a tunnel fails meanwhile, so that there is something not to do.
 pub(super) async fn pause(sim: Arc<Sim>, mut dice: Dice) {
-    let gateway = dice.pick(&crate::cluster::policy::GATEWAYS).unwrap_or(NODES[0]);
+    let gateway = dice.pick(&GATEWAYS).unwrap_or(GATEWAYS[0]);
     if dice.chance(500) {
         sim.truth.tunnel_is(gateway, true);
     }
@@ -101,7 +101,7 @@ pub(super) async fn policy(sim: Arc<Sim>, _: Dice) {
 
 pub(super) async fn handover(sim: Arc<Sim>, mut dice: Dice) {
     let Some(leader) = sim.leader() else { return };
-    let others: Vec<_> = NODES.iter().copied().filter(|node| *node != leader).collect();
+    let others: Vec<_> = sim.nodes.iter().copied().filter(|node| *node != leader).collect();
     let (Some(to), Some(control)) = (dice.pick(&others), sim.net.control(leader)) else { return };
     let asked = tokio::time::timeout(Duration::from_secs(12), control.hand_over(to)).await;
     if let Ok(Ok(())) = asked {

@@ -1,9 +1,9 @@
 //! Trouble of processes, their disks and their clocks.
 
-use super::{between, follower, leader};
+use super::{anybody, between, follower, leader};
 use crate::cluster::dice::Dice;
 use crate::cluster::held::Trap;
-use crate::cluster::policy::{GATEWAYS, NODES};
+use crate::cluster::policy::GATEWAYS;
 use crate::cluster::sim::Sim;
 use arbiter_core::ids::NodeId;
 use std::sync::Arc;
@@ -27,14 +27,14 @@ pub(super) async fn crash_follower(sim: Arc<Sim>, mut dice: Dice) {
 }
 
 pub(super) async fn crash_all(sim: Arc<Sim>, mut dice: Dice) {
-    for node in NODES {
+    for &node in &sim.nodes {
         crash(&sim, "crash-all", node, &mut dice);
     }
 }
 
 /// Slow disks, and then a power cut in the middle of what they still have to write.
 pub(super) async fn unsynced_lost(sim: Arc<Sim>, mut dice: Dice) {
-    let node = dice.pick(&NODES).unwrap_or(NODES[0]);
+    let node = anybody(&sim, &mut dice);
     if let Some(disk) = sim.disk(node) {
         disk.set_sync_latency(Duration::from_millis(150));
         for _ in 0..200 {
@@ -49,7 +49,7 @@ pub(super) async fn unsynced_lost(sim: Arc<Sim>, mut dice: Dice) {
 }
 
 pub(super) async fn slow_disk(sim: Arc<Sim>, mut dice: Dice) {
-    let node = dice.pick(&NODES).unwrap_or(NODES[0]);
+    let node = anybody(&sim, &mut dice);
     let Some(disk) = sim.disk(node) else { return };
     let before = disk.syncs();
     disk.set_sync_latency(Duration::from_millis(dice.between(10, 400)));
@@ -61,7 +61,7 @@ pub(super) async fn slow_disk(sim: Arc<Sim>, mut dice: Dice) {
 }
 
 pub(super) async fn failing_disk(sim: Arc<Sim>, mut dice: Dice) {
-    let node = dice.pick(&NODES).unwrap_or(NODES[0]);
+    let node = anybody(&sim, &mut dice);
     if let Some(disk) = sim.disk(node) {
         sim.tape.landed("failing-disk");
         disk.fail_syncs("the disk is full");
@@ -69,11 +69,11 @@ pub(super) async fn failing_disk(sim: Arc<Sim>, mut dice: Dice) {
 }
 
 pub(super) async fn wiped_disk(sim: Arc<Sim>, mut dice: Dice) {
-    // More than one lost disk of three is more than Raft can bear: the last one must be back with all that it lost.
+    // More than one lost disk of three is more than Raft can bear (of five, more than two): the last one must be back with all that it lost.
     if !sim.net.waiting_for_admission().is_empty() || !sim.all_are_back() {
         return;
     }
-    let node = dice.pick(&NODES).unwrap_or(NODES[0]);
+    let node = anybody(&sim, &mut dice);
     sim.tape.landed("wiped-disk");
     sim.wipe(node, Duration::from_millis(dice.between(50, 3_000)));
     between(&mut dice, 2_000, 6_000).await;
@@ -138,7 +138,7 @@ pub(super) async fn stolen_time(sim: Arc<Sim>, mut dice: Dice) {
 }
 
 pub(super) async fn wall_jump(sim: Arc<Sim>, mut dice: Dice) {
-    let node = dice.pick(&NODES).unwrap_or(NODES[0]);
+    let node = anybody(&sim, &mut dice);
     let ms = i64::try_from(dice.between(0, 7_200_000)).unwrap_or(0) - 3_600_000;
     if let Some(clock) = sim.clock(node) {
         sim.tape.landed("wall-jump");
@@ -150,9 +150,9 @@ pub(super) async fn wall_jump(sim: Arc<Sim>, mut dice: Dice) {
 pub(super) async fn revote(sim: Arc<Sim>, mut dice: Dice) {
     let Some(voter) = sim.leader() else { return };
     // The first candidate's vote must be the greater one: within a term openraft lets a greater one win a lesser.
-    let mut others: Vec<NodeId> = NODES.into_iter().filter(|node| *node != voter).collect();
+    let mut others: Vec<NodeId> = sim.nodes.iter().copied().filter(|node| *node != voter).collect();
     others.sort_unstable();
-    let [second, first] = others[..] else { return };
+    let [second, .., first] = others[..] else { return };
     let part = |a: NodeId, b: NodeId, name: Option<&'static str>| {
         sim.net.line(a, b, |line| line.cut = name);
         sim.net.line(b, a, |line| line.cut = name);

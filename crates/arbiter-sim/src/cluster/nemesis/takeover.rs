@@ -4,7 +4,7 @@ use super::between;
 use crate::cluster::dice::Dice;
 use crate::cluster::happening::Waiting;
 use crate::cluster::held::Trap;
-use crate::cluster::policy::{GATEWAYS, NODES};
+use crate::cluster::policy::GATEWAYS;
 use crate::cluster::sim::Sim;
 use arbiter_core::ids::NodeId;
 use std::sync::Arc;
@@ -65,7 +65,7 @@ impl Flight {
 
 /// Cuts a node off, both ways.
 fn cut(sim: &Sim, node: NodeId, name: Option<&'static str>) {
-    for other in NODES.into_iter().filter(|other| *other != node) {
+    for &other in sim.nodes.iter().filter(|other| **other != node) {
         sim.net.line(node, other, |line| line.cut = name);
         sim.net.line(other, node, |line| line.cut = name);
     }
