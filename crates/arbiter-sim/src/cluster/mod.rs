@@ -18,6 +18,7 @@ mod dice;
 mod happening;
 mod held;
 mod invariants;
+mod lives;
 mod nemesis;
 mod net;
 mod operators;
