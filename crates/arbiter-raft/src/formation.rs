@@ -102,7 +102,8 @@ async fn step(node: &Inner) -> Duration {
 /// than an empty disk has.
 async fn ask_again(node: &Inner) -> Duration {
     let name = node.settings.name_of(node.settings.node);
-    let reason = format!("node {name} may come back with another disk: this one asks whether it may be that one");
+    let reason =
+        format!("node {name} may come back with another disk: this one asks whether it may be that one");
     node.set_standing(Standing::Refused { reason });
     let listed: VecDeque<NodeId> = node.view().borrow().addresses.keys().copied().collect();
     match ask_leader(node, listed).await {

@@ -1,7 +1,9 @@
 //! A simulated disk: what was not synced is lost in a crash.
 
-use super::{Batch, Driver, Store, StoreError, Visit};
+use super::{Batch, Driver, FailPoint, Moment, Store, StoreError, Visit, Written};
+use crate::record::{LOG, part_prefix};
 use std::collections::BTreeMap;
+use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -23,11 +25,52 @@ struct Disk {
     life: u64,
     visible: Map,
     durable: Map,
-    unsynced: Vec<Batch>,
+    unsynced: Vec<(Option<Written>, Batch)>,
+    armed: Option<Armed>,
     sync_latency: Duration,
     fail_sync: Option<String>,
     drop_syncs: bool,
     syncs: u64,
+}
+
+/// Where the power is cut, and who is told.
+struct Armed {
+    point: FailPoint,
+    told: Box<dyn FnOnce() + Send>,
+}
+
+impl fmt::Debug for Armed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.point.fmt(f)
+    }
+}
+
+impl Disk {
+    /// Whether the power is cut now. If so, nothing of the process that holds the disk runs any more.
+    fn ends(&mut self, written: Option<Written>, moment: Moment) -> bool {
+        let Some(armed) = &mut self.armed else { return false };
+        if written != Some(armed.point.written) || moment != armed.point.moment {
+            return false;
+        }
+        let ends = armed.point.after == 0;
+        armed.point.after = armed.point.after.saturating_sub(1);
+        self.life += u64::from(ends);
+        ends
+    }
+
+    /// Of the writes since the last barrier the one that the power cut is to meet, if it is among them.
+    fn met(&self) -> Option<Written> {
+        let wanted = self.armed.as_ref()?.point.written;
+        self.unsynced.iter().find_map(|(written, _)| written.filter(|written| *written == wanted))
+    }
+
+    fn written_by(&self, batch: &Batch) -> Option<Written> {
+        let holds = |index: u64| {
+            let (from, to) = (part_prefix(LOG, index), part_prefix(LOG, index.saturating_add(1)));
+            self.visible.range(from..to).next().is_some()
+        };
+        Written::by(batch, holds)
+    }
 }
 
 impl MemStore {
@@ -46,13 +89,30 @@ impl MemStore {
         let mut disk = self.lock();
         let kept = disk.unsynced.len().min(survivors);
         let unsynced = std::mem::take(&mut disk.unsynced);
-        for batch in &unsynced[..kept] {
+        for (_, batch) in &unsynced[..kept] {
             write(&mut disk.durable, batch);
         }
         disk.visible = disk.durable.clone();
         disk.fail_sync = None;
+        disk.armed = None;
         disk.life += 1;
         Self { disk: self.disk.clone(), life: disk.life }
+    }
+
+    /// The power is cut at this moment, unless there is a crash before: the process that holds the disk finds it gone, and
+    /// `told` is called, to [`MemStore::crash`] it. It takes the place of any other.
+    pub fn crash_at(&self, point: FailPoint, told: impl FnOnce() + Send + 'static) {
+        self.lock().armed = Some(Armed { point, told: Box::new(told) });
+    }
+
+    /// The power is not cut by [`MemStore::crash_at`] any more.
+    pub fn spare(&self) {
+        self.lock().armed = None;
+    }
+
+    /// Whether the disk is gone, to the process that holds it: there was a crash.
+    pub fn is_gone(&self) -> bool {
+        self.alive().is_err()
     }
 
     /// Every barrier from now on fails with these words, until the next crash.
@@ -90,6 +150,14 @@ impl MemStore {
         let disk = self.lock();
         if disk.life == self.life { Ok(disk) } else { Err(StoreError::Stopped) }
     }
+
+    /// Says that the power was cut.
+    fn cut(mut disk: MutexGuard<'_, Disk>) -> Result<(), StoreError> {
+        let armed = disk.armed.take();
+        drop(disk);
+        armed.into_iter().for_each(|armed| (armed.told)());
+        Err(StoreError::Stopped)
+    }
 }
 
 fn write(map: &mut Map, batch: &Batch) {
@@ -121,8 +189,12 @@ impl Store for MemStore {
 
     fn apply(&self, batch: &Batch) -> Result<(), StoreError> {
         let mut disk = self.alive()?;
+        let written = disk.written_by(batch);
+        if disk.ends(written, Moment::BeforeWrite) {
+            return Self::cut(disk);
+        }
         write(&mut disk.visible, batch);
-        disk.unsynced.push(batch.clone());
+        disk.unsynced.push((written, batch.clone()));
         Ok(())
     }
 
@@ -131,13 +203,20 @@ impl Store for MemStore {
         if let Some(message) = &disk.fail_sync {
             return Err(StoreError::io("synced", &std::io::Error::other(message.clone())));
         }
+        let met = disk.met();
+        if disk.ends(met, Moment::BeforeBarrier) {
+            return Self::cut(disk);
+        }
         disk.syncs += 1;
         if disk.drop_syncs {
             return Ok(());
         }
         let unsynced = std::mem::take(&mut disk.unsynced);
-        for batch in &unsynced {
+        for (_, batch) in &unsynced {
             write(&mut disk.durable, batch);
+        }
+        if disk.ends(met, Moment::AfterBarrier) {
+            return Self::cut(disk);
         }
         Ok(())
     }
@@ -150,6 +229,7 @@ impl Store for MemStore {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::record::meta_key;
 
     fn put(store: &MemStore, key: &str) {
         let mut batch = Batch::default();
@@ -175,6 +255,35 @@ mod tests {
         put(&next, "d");
         let last = next.crash(0);
         assert!(has(&last, "b") && !has(&last, "d"));
+    }
+
+    #[test]
+    fn the_power_is_cut_at_the_moment_that_was_said_and_at_no_other() {
+        let vote = |store: &MemStore, term: &[u8]| {
+            let mut batch = Batch::default();
+            batch.put(meta_key("vote"), term.to_vec());
+            store.apply(&batch).and_then(|()| store.sync())
+        };
+        for (moment, on_disk) in
+            [(Moment::BeforeWrite, b"1"), (Moment::BeforeBarrier, b"1"), (Moment::AfterBarrier, b"2")]
+        {
+            let store = MemStore::new();
+            let told = Arc::new(Mutex::new(0));
+            let count = told.clone();
+            let point = FailPoint { written: Written::Vote, moment, after: 1 };
+            store.crash_at(point, move || *count.lock().unwrap() += 1);
+            put(&store, "l");
+            store.sync().unwrap();
+            vote(&store, b"1").unwrap();
+            assert!(!store.is_gone());
+            assert!(matches!(vote(&store, b"2"), Err(StoreError::Stopped)), "{moment:?}");
+            assert!(store.is_gone() && *told.lock().unwrap() == 1);
+            assert_eq!(store.unsynced(), usize::from(moment == Moment::BeforeBarrier));
+            let next = store.crash(0);
+            assert_eq!(next.get(&meta_key("vote")).unwrap().unwrap(), on_disk, "{moment:?}");
+            vote(&next, b"3").unwrap();
+            assert_eq!(*told.lock().unwrap(), 1, "it is cut once");
+        }
     }
 
     #[test]

@@ -5,10 +5,12 @@
 //! Nothing is acknowledged to a peer before the barrier that covers it has returned. A batch is never seen
 //! after a crash without all the batches before it: votes and log entries stay in order.
 
+mod fail_point;
 mod mem;
 mod sled_store;
 mod tally;
 
+pub use fail_point::{FailPoint, Moment, Written};
 pub use mem::MemStore;
 pub use sled_store::{OpenStoreError, SledStore};
 

@@ -86,7 +86,9 @@ async fn s7_a_wiped_node_is_refused_until_it_is_readmitted() {
                 member.incarnation == Some(cluster.view(victim).incarnation)
             })
             .await;
-        cluster.until("it is back", |cluster| cluster.is_member(victim) && cluster.remembers(victim, 2)).await;
+        cluster
+            .until("it is back", |cluster| cluster.is_member(victim) && cluster.remembers(victim, 2))
+            .await;
     }
 
     // And it counts again: with one other node gone, the two remaining ones elect and commit.

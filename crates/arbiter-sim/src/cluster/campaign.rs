@@ -129,7 +129,7 @@ impl Campaign {
             let shape = &self.plan.shape;
             let largest = shape.nodes.unwrap_or(Nodes::Five).count();
             let wanted = NEMESES.iter().filter(|it| shape.wants(it.name) && it.suits(largest));
-            let names = wanted.map(|nemesis| nemesis.name);
+            let names = wanted.flat_map(|nemesis| nemesis.counted());
             summary.never_landed = names.filter(|name| !summary.landed.contains_key(name)).collect();
         }
         summary.ok = seeds > 0 && summary.violations.is_empty() && summary.never_landed.is_empty();

@@ -18,6 +18,7 @@ mod dice;
 mod happening;
 mod held;
 mod invariants;
+mod lives;
 mod minimise;
 mod nemesis;
 mod net;

@@ -244,6 +244,7 @@ async fn heal(sim: &Sim) {
         sim.net.freeze(node, Instant::now());
         if let Some(disk) = sim.disk(node) {
             disk.set_sync_latency(Duration::ZERO);
+            disk.spare();
         }
     }
     for node in GATEWAYS {

@@ -1,54 +1,45 @@
-//! The nodes and their world: processes are started, killed, and started again by whatever supervises them.
+//! The nodes and their world, and what can be asked of them.
 
 use super::clock::HostClock;
 use super::cloud::Cloud;
 use super::dice::Dice;
-use super::held::{HeldConsensus, Hold, Standing};
-use super::net::{Net, SimTransport, SimWire};
-use super::policy::GATEWAYS;
-use super::prober::SimProber;
+use super::held::Hold;
+use super::net::Net;
 use super::tape::Tape;
 use super::truth::Truth;
-use arbiter_control::clock::Clock;
-use arbiter_control::ear::Deaf;
-use arbiter_control::examiner::Examiner;
-use arbiter_control::{Parts, RaftConsensus, prepare};
-use arbiter_core::command::Mode;
-use arbiter_core::evidence::InstanceState;
-use arbiter_core::health::Alarm;
 use arbiter_core::ids::NodeId;
 use arbiter_core::policy::Policy;
 use arbiter_core::state::ClusterState;
+use arbiter_raft::RaftNode;
 use arbiter_raft::store::MemStore;
-use arbiter_raft::{Environment, LogBounds, MemberSettings, RaftNode, Settings, Timings};
-use async_trait::async_trait;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
 use tokio::task::JoinHandle;
-
-/// How often the supervisor looks.
-const LOOK_EVERY: Duration = Duration::from_millis(20);
-
-/// How long a supervisor waits before it starts a process that has ended.
-const RESTART_AFTER: Duration = Duration::from_millis(1_000);
 
 /// A running process.
 pub struct Life {
     /// Its Raft.
     pub raft: RaftNode,
-    looping: JoinHandle<()>,
-    watching: JoinHandle<()>,
+    /// Its control loop.
+    pub looping: JoinHandle<()>,
+    /// Who records what it applies.
+    pub watching: JoinHandle<()>,
 }
 
-struct Host {
-    clock: Arc<HostClock>,
-    disk: MemStore,
-    boot: u64,
-    life: Option<Life>,
+/// A host, whose clocks and disk outlive its processes.
+pub struct Host {
+    /// Its clocks.
+    pub clock: Arc<HostClock>,
+    /// Its disk, as the newest process finds it.
+    pub disk: MemStore,
+    /// How many processes it has had.
+    pub boot: u64,
+    /// The process that runs, if one does.
+    pub life: Option<Life>,
     /// Nobody restarts it before this.
-    not_before_ms: u64,
-    starting: bool,
+    pub not_before_ms: u64,
+    /// A process is about to run.
+    pub starting: bool,
 }
 
 /// The whole of one run.
@@ -67,18 +58,9 @@ pub struct Sim {
     pub cloud: Cloud,
     /// Where proposals can be held.
     pub hold: Hold,
-    seed: u64,
+    /// What everything random follows from.
+    pub seed: u64,
     hosts: Mutex<BTreeMap<NodeId, Host>>,
-}
-
-/// Nobody is examined here: an examination changes nothing that the invariants speak of.
-struct Nobody;
-
-#[async_trait]
-impl Examiner for Nobody {
-    async fn examine(&self, _: NodeId, _: &Policy) -> Result<Vec<Alarm>, String> {
-        Ok(Vec::new())
-    }
 }
 
 impl Sim {
@@ -110,7 +92,8 @@ impl Sim {
         })
     }
 
-    fn with<T>(&self, node: NodeId, f: impl FnOnce(&mut Host) -> T) -> Option<T> {
+    /// Asks a host, or changes it.
+    pub fn with<T>(&self, node: NodeId, f: impl FnOnce(&mut Host) -> T) -> Option<T> {
         self.hosts.lock().unwrap_or_else(PoisonError::into_inner).get_mut(&node).map(f)
     }
 
@@ -170,191 +153,5 @@ impl Sim {
         format!(
             "node {node}: {standing:?} {role:?} in term {term} under {leader:?}, log {log}, committed {committed}"
         )
-    }
-
-    /// Starts the processes, and what restarts them from now on.
-    pub fn begin(self: &Arc<Self>) -> JoinHandle<()> {
-        let sim = Arc::clone(self);
-        tokio::spawn(async move {
-            loop {
-                sim.supervise().await;
-                tokio::time::sleep(LOOK_EVERY).await;
-            }
-        })
-    }
-
-    /// Takes away what has ended, follows what EC2 does to hosts, starts what should run.
-    async fn supervise(self: &Arc<Self>) {
-        for node in GATEWAYS {
-            let Some(gateway) = self.policy.gateway_of_node(node) else { continue };
-            let state = self.cloud.instance(&gateway.instance);
-            let runs = state == InstanceState::Running;
-            if !runs && !self.truth.host_is_dead(node) {
-                self.tape.say(format!("host {node} goes down: its instance is {state}"));
-                self.host_dies(node);
-            }
-        }
-        for id in self.cloud.take_booted() {
-            let Some(gateway) = self.policy.gateway_of_instance(&id) else { continue };
-            self.host_returns(gateway.node);
-        }
-        for &node in &self.nodes {
-            let ended = |host: &mut Host| {
-                let fatal = |life: &Life| life.raft.view().borrow().fatal.clone();
-                let life = host.life.as_ref()?;
-                fatal(life).or_else(|| life.looping.is_finished().then(|| "its loop ended".to_owned()))
-            };
-            if let Some(Some(why)) = self.with(node, ended) {
-                self.tape.say(format!("the process of node {node} ends: {why}"));
-                self.crash(node, usize::MAX, RESTART_AFTER);
-            }
-            let now_ms = self.tape.now_ms();
-            let due = |host: &mut Host| host.life.is_none() && !host.starting && now_ms >= host.not_before_ms;
-            if !self.truth.host_is_dead(node) && self.with(node, due) == Some(true) {
-                self.start(node).await;
-            }
-        }
-    }
-
-    /// The host is dead until its instance is started.
-    pub fn host_dies(&self, node: NodeId) {
-        self.truth.host_is(node, true);
-        self.net.host_is(node, true);
-        self.crash(node, 0, Duration::ZERO);
-    }
-
-    /// The host has booted.
-    pub fn host_returns(&self, node: NodeId) {
-        if self.truth.host_is_dead(node) {
-            self.tape.say(format!("host {node} is up again"));
-        }
-        self.truth.host_is(node, false);
-        self.net.host_is(node, false);
-    }
-
-    /// Ends a process without a word. Of the writes that were not synced only the first `survivors` are on the disk.
-    pub fn crash(&self, node: NodeId, survivors: usize, down_for: Duration) {
-        let not_before_ms = self.tape.now_ms() + u64::try_from(down_for.as_millis()).unwrap_or(u64::MAX);
-        self.net.forget(node);
-        let lost = self.with(node, |host| {
-            let unsynced = host.disk.unsynced();
-            host.disk = host.disk.crash(survivors);
-            host.not_before_ms = host.not_before_ms.max(not_before_ms);
-            if let Some(life) = host.life.take() {
-                life.looping.abort();
-                life.watching.abort();
-                tokio::spawn(async move { life.raft.shutdown().await });
-            }
-            unsynced.saturating_sub(survivors)
-        });
-        if lost.is_some_and(|lost| lost > 0) {
-            self.tape.landed("unsynced-lost");
-        }
-        self.tape.say(format!("the process of node {node} is gone"));
-    }
-
-    /// The disk is lost: the next process finds an empty one.
-    pub fn wipe(&self, node: NodeId, down_for: Duration) {
-        self.crash(node, 0, down_for);
-        self.with(node, |host| host.disk = MemStore::new());
-        self.net.unadmitted(node);
-        self.tape.say(format!("the disk of node {node} is empty"));
-    }
-
-    async fn start(self: &Arc<Self>, node: NodeId) {
-        let Some((boot, disk, clock)) = self.with(node, |host| {
-            (host.boot, host.starting) = (host.boot + 1, true);
-            (host.boot, host.disk.clone(), Arc::clone(&host.clock))
-        }) else {
-            return;
-        };
-        let dice = Mutex::new(Dice::new(self.seed, 1_000 * node.0 + boot));
-        let wall = Arc::clone(&clock);
-        let environment = Environment {
-            store: Arc::new(disk),
-            wire: Arc::new(SimWire { me: node, boot, net: self.net.clone() }),
-            draw: Arc::new(move || dice.lock().unwrap_or_else(PoisonError::into_inner).bits()),
-            wall_ms: Arc::new(move || wall.wall_ms()),
-        };
-        let settings = self.settings(node);
-        let lease_ms = settings.timings.election_timeout_max_ms;
-        let raft = match RaftNode::open_in(settings, environment).await {
-            Ok(raft) => raft,
-            // A full disk keeps it from starting as it ends one that runs; whoever restarts it makes room.
-            Err(error) if format!("{error:?}").contains("the disk is full") => {
-                self.tape.say(format!("node {node} can't start: {error}"));
-                self.with(node, |host| host.starting = false);
-                self.crash(node, usize::MAX, RESTART_AFTER);
-                return;
-            }
-            Err(error) => {
-                self.tape
-                    .violation("S6", format!("node {node} can't open its disk after a crash: {error:?}"));
-                return;
-            }
-        };
-        let consensus = Arc::new(RaftConsensus::new(raft.clone(), lease_ms));
-        let parts = Parts {
-            consensus: Arc::new(HeldConsensus::new(node, consensus, self.hold.clone(), self.net.clone())),
-            provider: self.cloud.handle(node, boot, self.net.clone()),
-            prober: SimProber::start(
-                node,
-                Arc::clone(&self.policy),
-                self.net.clone(),
-                self.truth.clone(),
-                Arc::clone(&clock) as _,
-            ),
-            ear: Arc::new(Deaf::new()),
-            transport: Arc::new(SimTransport { me: node, boot, net: self.net.clone() }),
-            examiner: Arc::new(Nobody),
-            clock,
-        };
-        let file = Policy::clone(&self.policy);
-        let settings =
-            arbiter_control::Settings { me: node, boot: node.0 * 1_000_000 + boot, lease_ms, file };
-        let (control, running) = prepare(settings, parts);
-        let looping = tokio::spawn(Standing::new(node, self.net.clone(), running));
-        let watching = tokio::spawn(watch(node, raft.clone(), self.tape.clone()));
-        self.net.register(node, boot, raft.peer_service(), control);
-        self.tape.say(format!("node {node} starts, for the {boot}. time"));
-        let life = Life { raft, looping, watching };
-        self.with(node, |host| (host.life, host.starting) = (Some(life), false));
-    }
-
-    fn settings(&self, node: NodeId) -> Settings {
-        let member = |id: &NodeId| MemberSettings {
-            id: *id,
-            name: self.policy.node_name(*id),
-            address: format!("node-{id}:1"),
-        };
-        Settings {
-            node,
-            cluster_name: self.policy.cluster.clone(),
-            data_dir: format!("disk-{node}").into(),
-            members: self.nodes.iter().map(member).collect(),
-            seed_policy: Policy::clone(&self.policy),
-            seed_mode: Mode::Act,
-            timings: Timings::default(),
-            // Short, so that followers that lag get snapshots.
-            bounds: LogBounds { snapshot_every: 60, keep: 20 },
-            elections: false,
-        }
-    }
-}
-
-/// Records what a node applies, entry by entry.
-async fn watch(node: NodeId, raft: RaftNode, tape: Tape) {
-    let mut states = raft.state();
-    let mut upto = 0;
-    loop {
-        let state = states.borrow_and_update().clone();
-        let newer: Vec<_> =
-            state.history.iter().rev().take_while(|entry| entry.index.0 > upto).cloned().collect();
-        tape.applied(node, &newer.into_iter().rev().collect::<Vec<_>>());
-        super::invariants::s6::compare(&tape, node, &state, upto);
-        upto = state.applied.index.0;
-        if states.changed().await.is_err() {
-            return;
-        }
     }
 }

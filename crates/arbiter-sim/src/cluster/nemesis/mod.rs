@@ -5,7 +5,9 @@ mod network;
 mod operators;
 mod processes;
 mod takeover;
+mod votes;
 mod world;
+mod writes;
 
 use super::dice::Dice;
 use super::policy::GATEWAYS;
@@ -30,6 +32,12 @@ impl Nemesis {
     /// Whether it can have an effect on so many nodes: in a world of three all are neighbours.
     pub(super) fn suits(&self, nodes: u64) -> bool {
         nodes > 3 || self.name != "ring"
+    }
+
+    /// The names under which its effects are counted: its own, or those of the moments at which it cuts the power.
+    pub(super) fn counted(&self) -> Vec<&'static str> {
+        let moments: Vec<_> = writes::counted(self.name).collect();
+        if moments.is_empty() { vec![self.name] } else { moments }
     }
 
     /// Makes the trouble, and ends it.
@@ -71,6 +79,7 @@ pub const NEMESES: &[Nemesis] = nemeses! {
     "crash-follower" => processes::crash_follower,
     "crash-all" => processes::crash_all,
     "unsynced-lost" => processes::unsynced_lost,
+    "torn-tail" => processes::torn_tail,
     "slow-disk" => processes::slow_disk,
     "failing-disk" => processes::failing_disk,
     "wiped-disk" => processes::wiped_disk,
@@ -85,7 +94,16 @@ pub const NEMESES: &[Nemesis] = nemeses! {
     "answer-lost" => takeover::answer_lost,
     "restart-in-call" => takeover::restart_in_call,
     "late-stop" => takeover::late_stop,
-    "revote" => processes::revote,
+    "revote" => votes::revote,
+    "crash-at-identity" => writes::at_identity,
+    "crash-at-vote" => votes::in_write,
+    "crash-at-entries" => writes::at_entries,
+    "crash-at-truncation" => writes::at_truncation,
+    "crash-at-purge" => writes::at_purge,
+    "crash-at-hint" => writes::at_hint,
+    "crash-at-parts" => writes::at_parts,
+    "crash-at-snapshot" => writes::at_snapshot,
+    "crash-at-install" => writes::at_install,
     "stolen-time" => processes::stolen_time,
     "wall-jump" => processes::wall_jump,
     "tunnel-down" => world::tunnel_down,

@@ -6,7 +6,6 @@ use crate::cluster::held::Trap;
 use crate::cluster::policy::GATEWAYS;
 use crate::cluster::sim::Sim;
 use arbiter_core::ids::NodeId;
-use arbiter_raft::Timings;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
@@ -47,6 +46,27 @@ pub(super) async fn unsynced_lost(sim: Arc<Sim>, mut dice: Dice) {
         sim.crash(node, 0, Duration::from_millis(dice.between(50, 2_000)));
         disk.set_sync_latency(Duration::ZERO);
     }
+}
+
+/// Slow disks, and a power cut that leaves some of the writes that came since the last barrier, and not the others.
+pub(super) async fn torn_tail(sim: Arc<Sim>, mut dice: Dice) {
+    let node = anybody(&sim, &mut dice);
+    let Some(disk) = sim.disk(node) else { return };
+    disk.set_sync_latency(Duration::from_millis(150));
+    let busy = Arc::clone(&sim);
+    let busy = tokio::spawn(async move { super::writes::entries(&busy, 100).await });
+    let wanted = usize::try_from(dice.between(2, 5)).unwrap_or(2);
+    let mut waited = 0;
+    while disk.unsynced() < wanted && waited < 300 {
+        waited += 1;
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    busy.abort();
+    if let Some(most) = disk.unsynced().checked_sub(1).filter(|most| *most > 0) {
+        let kept = usize::try_from(dice.between(1, most as u64)).unwrap_or(1);
+        sim.crash(node, kept, Duration::from_millis(dice.between(50, 2_000)));
+    }
+    disk.set_sync_latency(Duration::ZERO);
 }
 
 pub(super) async fn slow_disk(sim: Arc<Sim>, mut dice: Dice) {
@@ -145,44 +165,4 @@ pub(super) async fn wall_jump(sim: Arc<Sim>, mut dice: Dice) {
         sim.tape.landed("wall-jump");
         clock.jump(ms);
     }
-}
-
-/// A node grants its vote, and its power is cut in that moment; then another candidate asks for it in the same term.
-pub(super) async fn revote(sim: Arc<Sim>, mut dice: Dice) {
-    let Some(voter) = sim.leader() else { return };
-    // The first candidate's vote must be the greater one: within a term openraft lets a greater one win a lesser.
-    let mut others: Vec<NodeId> = sim.nodes.iter().copied().filter(|node| *node != voter).collect();
-    others.sort_unstable();
-    let [second, .., first] = others[..] else { return };
-    let part = |a: NodeId, b: NodeId, name: Option<&'static str>| {
-        sim.net.line(a, b, |line| line.cut = name);
-        sim.net.line(b, a, |line| line.cut = name);
-    };
-    part(second, first, Some("revote"));
-    part(second, voter, Some("revote"));
-    let mut granted = sim.net.granted();
-    if let Some(raft) = sim.raft(first) {
-        drop(raft.trigger_election().await);
-        let by_voter = async { while granted.next().await != voter {} };
-        if tokio::time::timeout(Duration::from_secs(1), by_voter).await.is_ok() {
-            sim.crash(voter, 0, Duration::from_millis(dice.between(1, 60)));
-            part(voter, first, Some("revote"));
-            part(second, voter, None);
-            let mut waited = 0;
-            while sim.raft(voter).is_none() && waited < 100 {
-                waited += 1;
-                tokio::time::sleep(Duration::from_millis(10)).await;
-            }
-            // For as long as a lease the voter refuses anybody: it led when it wrote its disk for the last time.
-            let lease_ms = Timings::default().election_timeout_max_ms;
-            between(&mut dice, lease_ms, lease_ms + 150).await;
-            if let Some(raft) = sim.raft(second) {
-                drop(raft.trigger_election().await);
-            }
-            between(&mut dice, 300, 1_000).await;
-        }
-    }
-    part(second, first, None);
-    part(second, voter, None);
-    part(voter, first, None);
 }
