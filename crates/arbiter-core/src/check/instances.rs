@@ -72,7 +72,8 @@ fn check_force(state: &ClusterState, instance: &InstanceId, force: bool, now: Lo
     let waited_ms = now.since_ms(slot.stop.1);
     let after_ms = state.policy.remediation.force_stop_after_ms;
     require(waited_ms >= after_ms, || format!("the stop has had {waited_ms} of {after_ms} ms"))?;
-    require(slot.start_acked.is_none(), || "it was started since".to_owned())
+    let started = slot.start_acked.filter(|acked| now.since_ms(*acked) < after_ms);
+    require(started.is_none(), || format!("it was started less than {after_ms} ms ago"))
 }
 
 fn not_the_last_standing(state: &ClusterState, judge: &Judge<'_>, gateway: &Gateway) -> Result<(), String> {

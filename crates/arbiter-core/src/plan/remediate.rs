@@ -337,6 +337,15 @@ fn await_health(situation: &Situation<'_>, slot: &Slot, gateway: &Gateway, acked
         return;
     }
     let limits = &state.policy.remediation;
+    let waited_ms = situation.now.since_ms(acked.max(slot.stop.1));
+    if facts.state == InstanceState::Stopping
+        && shown_since_start(situation, gateway, facts)
+        && waited_ms >= limits.force_stop_after_ms
+    {
+        // A stop that was under way when it was started, or somebody else's, hangs.
+        force(situation, slot, gateway, plan);
+        return;
+    }
     if situation.now.since_ms(acked) < limits.boot_grace_ms || facts.state != InstanceState::Running {
         return;
     }

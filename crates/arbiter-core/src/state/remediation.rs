@@ -22,8 +22,12 @@ pub struct Slot {
     pub opened: LogMs,
     /// The newest `Stop`, and when it was accepted.
     pub stop: (IntentId, LogMs),
-    /// How the newest `Stop` ended; none while it is unsettled.
+    /// How the newest `Stop` ended that may have happened, or else the newest of all; none while the newest is unsettled.
     pub stop_end: Option<(StopEnd, LogMs)>,
+    /// How an earlier `Stop` ended that was carried out, or may have been, and that no start has followed: if the newest did
+    /// not happen, this is what counts.
+    #[serde(default)]
+    pub earlier: Option<(StopEnd, LogMs)>,
     /// When the last of its stops ended that was not answered: it may land yet, whatever became of a newer one.
     #[serde(default)]
     pub unanswered: Option<LogMs>,
@@ -194,11 +198,17 @@ impl ClusterState {
             opened: now,
             stop: (id, now),
             stop_end: None,
+            earlier: None,
             unanswered: None,
             attempts: 0,
             start: None,
             start_acked: None,
         });
+        slot.earlier = match slot.stop_end {
+            _ if slot.start_acked.is_some() => None,
+            Some((StopEnd::DidNotHappen, _)) | None => slot.earlier,
+            happened => happened,
+        };
         slot.stop = (id, now);
         slot.stop_end = None;
         slot.attempts = slot.attempts.saturating_add(counted);
@@ -251,7 +261,8 @@ impl ClusterState {
                         slot.unanswered = Some(now);
                     }
                     if slot.stop.0 == id {
-                        slot.stop_end = Some((end, now));
+                        let earlier = slot.earlier.filter(|_| end == StopEnd::DidNotHappen);
+                        slot.stop_end = earlier.or(Some((end, now)));
                     }
                 }
             }

@@ -75,6 +75,42 @@ fn a_stop_that_hangs_is_repeated_by_force() {
 }
 
 #[test]
+fn a_repetition_that_did_not_happen_leaves_the_stop_before_it_as_it_was() {
+    proves("slot.stop-start-healthy");
+    let (mut cluster, dead) = stopped_with(Outcome::Done);
+    let hangs = dead.clone().instance(1, Stopping, LONG_MS);
+    let limit_ms = cluster.state.policy.remediation.force_stop_after_ms;
+    for outcome in [not_sent(), failed(), not_sent()] {
+        cluster.after(limit_ms);
+        let forced = cluster.intends(force_stop(1), Cause::ForceStop, &hangs).unwrap();
+        cluster.ended(forced, outcome);
+        // Who leads next has not seen the instance yet.
+        let mut unseen = dead.clone();
+        unseen.instances.clear();
+        nothing(&cluster, &unseen);
+        nothing(&cluster, &hangs);
+    }
+    cluster.after(limit_ms);
+    assert_eq!(cluster.only_wish(&hangs).action, force_stop(1));
+}
+
+#[test]
+fn a_stop_that_hangs_after_the_start_is_repeated_by_force_too() {
+    proves("slot.stop-start-healthy");
+    let (mut cluster, dead) = stopped_with(no_answer());
+    cluster.does(&dead.clone().instance(1, Stopped, 9));
+    let hangs = dead.clone().instance(1, Stopping, LONG_MS);
+    let limits = cluster.state.policy.remediation.clone();
+    cluster.after(limits.force_stop_after_ms - 1);
+    nothing(&cluster, &hangs);
+    cluster.after(1);
+    assert_eq!(cluster.only_wish(&hangs).action, force_stop(1));
+    cluster.does(&hangs);
+    nothing(&cluster, &hangs);
+    assert_eq!(cluster.only_wish(&dead.instance(1, Stopped, 9)).action, start(1), "and started again");
+}
+
+#[test]
 fn while_paused_nothing_is_forced_but_what_stopped_is_started() {
     proves("slot.start-waits-for-nothing-else");
     let (mut cluster, dead) = stopped_with(Outcome::Done);
