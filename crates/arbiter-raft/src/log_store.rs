@@ -399,7 +399,7 @@ impl RaftLogStorage<TypeConfig> for LogStore {
             }
             callback.log_io_completed(result.map_err(std::io::Error::other));
         };
-        self.disk.submit(batch, true, done).await;
+        self.disk.submit(batch, !planted(Bug::EntriesBeforeSync), done).await;
         Ok(())
     }
 

@@ -11,6 +11,8 @@ pub const POSSIBLE: bool = cfg!(feature = "planted");
 pub enum Bug {
     /// A vote is acknowledged before it is durable.
     VoteBeforeSync,
+    /// Entries are acknowledged before they are durable.
+    EntriesBeforeSync,
     /// How far the log was applied is kept apart from the state.
     AppliedApart,
     /// A disk other than the recorded one is let in.

@@ -88,9 +88,12 @@ pub(super) async fn in_write(sim: Arc<Sim>, mut dice: Dice) {
     let victim = if dice.chance(750) { voter } else { ballot.first };
     let down_ms = dice.between(1, 60);
     let armed = Armed::set(&sim, "crash-at-vote", victim, (Written::Vote, 0), down_ms, &mut dice);
-    ballot.stands(ballot.first).await;
-    if armed.waited_for(Duration::from_secs(1)).await {
-        ballot.once_more(&mut dice).await;
+    for _ in 0..4 {
+        ballot.stands(ballot.first).await;
+        if armed.waited_for(Duration::from_secs(1)).await {
+            ballot.once_more(&mut dice).await;
+            break;
+        }
     }
     ballot.over();
 }

@@ -3,7 +3,7 @@
 use super::{anybody, between, follower};
 use crate::cluster::dice::Dice;
 use crate::cluster::sim::Sim;
-use arbiter_core::command::{Command, Proposal, Stamp};
+use arbiter_core::command::{Command, Operation, Proposal, Stamp};
 use arbiter_core::ids::{Epoch, NodeId};
 use arbiter_core::time::UnixMs;
 use arbiter_raft::store::{FailPoint, MemStore, Moment, Written};
@@ -71,22 +71,27 @@ impl Armed {
     }
 
     /// Whether there was a crash since.
-    pub(super) fn is_over(&self) -> bool {
+    fn is_over(&self) -> bool {
         self.0.as_ref().is_none_or(MemStore::is_gone)
     }
 
-    /// Waits for it, for a while, and then spares the node. Whether there was a crash.
-    pub(super) async fn waited_for(self, patience: Duration) -> bool {
+    /// Waits for it, for a while. Whether there was a crash.
+    pub(super) async fn waited_for(&self, patience: Duration) -> bool {
         let over = async {
             while !self.is_over() {
                 tokio::time::sleep(Duration::from_millis(5)).await;
             }
         };
-        let over = tokio::time::timeout(patience, over).await.is_ok();
-        if let Some(disk) = self.0.filter(|_| !over) {
+        tokio::time::timeout(patience, over).await.is_ok()
+    }
+}
+
+impl Drop for Armed {
+    /// The node is spared, unless there was a crash.
+    fn drop(&mut self) {
+        if let Some(disk) = self.0.take().filter(|disk| !disk.is_gone()) {
             disk.spare();
         }
-        over
     }
 }
 
@@ -128,7 +133,48 @@ async fn while_writing(sim: &Arc<Sim>, nemesis: &str, written: Written, dice: &m
 }
 
 pub(super) async fn at_entries(sim: Arc<Sim>, mut dice: Dice) {
-    while_writing(&sim, "crash-at-entries", Written::Entries, &mut dice).await;
+    if dice.chance(500) {
+        while_writing(&sim, "crash-at-entries", Written::Entries, &mut dice).await;
+    } else {
+        by_a_bare_majority(&sim, &mut dice).await;
+    }
+}
+
+/// An operator is answered by a bare majority, of which one loses power; then that one and all who have heard nothing are
+/// alone, and more than the others.
+async fn by_a_bare_majority(sim: &Arc<Sim>, dice: &mut Dice) {
+    let (Some(leader), Some(route)) = (sim.leader(), sim.policy.routes.first()) else { return };
+    let Some(home) = route.paths.first().cloned() else { return };
+    let mut deaf: Vec<NodeId> = sim.nodes.iter().copied().filter(|node| *node != leader).collect();
+    dice.shuffle(&mut deaf);
+    let mut hearing = deaf.split_off(sim.nodes.len() / 2);
+    let Some(victim) = hearing.pop() else { return };
+    hearing.push(leader);
+    let part = |these: &[NodeId], those: &[NodeId], name| {
+        for (a, b) in these.iter().flat_map(|a| those.iter().map(move |b| (*a, *b))) {
+            sim.net.line(a, b, |line| line.cut = name);
+            sim.net.line(b, a, |line| line.cut = name);
+        }
+    };
+    let cut = Some("cut-to-outvote");
+    part(&hearing, &deaf, cut);
+    part(&[victim], &deaf, cut);
+    let down_ms = dice.between(50, 1_000);
+    let armed = Armed::set(sim, "crash-at-entries", victim, (Written::Entries, 0), down_ms, dice);
+    let pinned = sim.ask(Operation::Pin { route: route.id.clone(), path: home });
+    drop(tokio::time::timeout(Duration::from_millis(700), pinned).await);
+    part(&hearing, &[victim], cut);
+    part(&[victim], &deaf, None);
+    armed.waited_for(PATIENCE).await;
+    let mut waited = 0;
+    while sim.leader().is_none_or(|newest| hearing.contains(&newest)) && waited < 500 {
+        waited += 1;
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    between(dice, 200, 1_000).await;
+    part(&hearing, &deaf, None);
+    part(&hearing, &[victim], None);
+    sim.insist(Operation::Unpin { route: route.id.clone() }).await;
 }
 
 pub(super) async fn at_hint(sim: Arc<Sim>, mut dice: Dice) {
@@ -189,8 +235,14 @@ pub(super) async fn at_truncation(sim: Arc<Sim>, mut dice: Dice) {
 
 /// A disk is lost; the power is cut while the new one is told whose it is, or that it belongs to the cluster.
 pub(super) async fn at_identity(sim: Arc<Sim>, mut dice: Dice) {
-    if !sim.net.waiting_for_admission().is_empty() || !sim.all_are_back() {
-        return;
+    // No second lost disk before the first one's node is back with all that it lost (see `wiped_disk`).
+    let mut waited = 0;
+    while !sim.net.waiting_for_admission().is_empty() || !sim.all_are_back() {
+        if waited == 100 {
+            return;
+        }
+        waited += 1;
+        tokio::time::sleep(Duration::from_millis(50)).await;
     }
     let node = anybody(&sim, &mut dice);
     sim.wipe(node, Duration::from_millis(dice.between(50, 500)));

@@ -126,6 +126,12 @@ pub const PLANTED: &[Planted] = &[
         20,
     ),
     bug(
+        "entries-before-sync",
+        "entries are acknowledged before they are durable",
+        &[Storage(Store::EntriesBeforeSync)],
+        40,
+    ),
+    bug(
         "applied-apart",
         "how far the log was applied is kept apart from the state",
         &[Storage(Store::AppliedApart)],
