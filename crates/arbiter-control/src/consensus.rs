@@ -4,7 +4,7 @@ use arbiter_core::command::{Applied, EntryId, Proposal};
 use arbiter_core::ids::{NodeId, Term};
 use arbiter_core::state::ClusterState;
 use async_trait::async_trait;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use tokio::sync::watch;
 
@@ -43,8 +43,23 @@ pub struct View {
     pub voters: BTreeSet<NodeId>,
     /// The learners.
     pub learners: BTreeSet<NodeId>,
+    /// What consensus knows of each member, this node included.
+    pub members: BTreeMap<NodeId, Peer>,
+    /// A change of the voters is halfway.
+    pub changing: bool,
     /// Why it has stopped for good, if it has.
     pub fatal: Option<String>,
+}
+
+/// What consensus knows of a member.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Peer {
+    /// Where it is, as whoever added it said: `host:port`.
+    pub address: String,
+    /// At the leader: how many entries it lacks; none if nobody knows.
+    pub lag: Option<u64>,
+    /// At the leader: milliseconds since it last answered; none if it never did.
+    pub answered_ms: Option<u64>,
 }
 
 /// Why a proposal has no answer.

@@ -1,6 +1,6 @@
 //! Raft, as the control loop sees it.
 
-use crate::consensus::{Consensus, ProposeError, Role, View};
+use crate::consensus::{Consensus, Peer, ProposeError, Role, View};
 use arbiter_core::command::{Applied, EntryId, Proposal};
 use arbiter_core::ids::NodeId;
 use arbiter_core::state::ClusterState;
@@ -69,6 +69,13 @@ impl Consensus for RaftConsensus {
     fn view(&self) -> View {
         let (view, made) = self.newest.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let since_ms = millis(made.elapsed());
+        let leads = view.leads();
+        let peer = |id: NodeId, address: &String| Peer {
+            address: address.clone(),
+            lag: view.lag.get(&id).copied().flatten().filter(|_| leads),
+            answered_ms: self.raft.heard_from(id).map(millis).filter(|_| leads),
+        };
+        let members = view.addresses.iter().map(|(id, address)| (*id, peer(*id, address))).collect();
         View {
             role: match view.role {
                 arbiter_raft::Role::Leader if view.leads() => Role::Leader,
@@ -84,6 +91,8 @@ impl Consensus for RaftConsensus {
             applied: view.applied.0,
             voters: view.voters,
             learners: view.learners,
+            members,
+            changing: view.joint,
             fatal: view.fatal,
         }
     }

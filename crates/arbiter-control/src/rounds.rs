@@ -157,7 +157,7 @@ impl Arbiter {
         self.rounds.under_way = false;
         let policy = Arc::clone(&self.state.policy);
         let me = policy.node_name(self.settings.me);
-        let mut own: Vec<_> = doctor::judge_zones(&policy).into_iter().collect();
+        let mut own: Vec<_> = doctor::judge_zones(&policy, &self.view.voters).into_iter().collect();
         for report in self.picture.reports().filter(|report| self.hears(report.node, now)) {
             own.extend(doctor::judge_probe_rtts(&policy, &policy.node_name(report.node), report));
         }

@@ -5,6 +5,7 @@
 
 use crate::destination::Destination;
 use crate::health::{Alarm, Code, Urgency};
+use crate::ids::NodeId;
 use crate::policy::{Policy, Probe};
 use crate::report::Report;
 use std::cmp::Reverse;
@@ -63,14 +64,14 @@ fn ms(us: u64) -> String {
     format!("{}.{} ms", us / 1_000, us % 1_000 / 100)
 }
 
-/// Whether the loss of one zone ends all failover.
-pub fn judge_zones(policy: &Policy) -> Option<Alarm> {
+/// Whether the loss of one zone ends all failover. Of a voter that the policy does not name the zone is not known.
+pub fn judge_zones(policy: &Policy, voters: &BTreeSet<NodeId>) -> Option<Alarm> {
     let mut zones: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
-    for node in &policy.nodes {
+    for node in policy.nodes.iter().filter(|node| voters.contains(&node.id)) {
         zones.entry(&node.zone).or_default().push(&node.name);
     }
-    let (zone, names) = zones.into_iter().find(|(_, names)| names.len() > policy.nodes.len() / 2)?;
-    let detail = format!("{} of {} nodes: {}", names.len(), policy.nodes.len(), names.join(", "));
+    let (zone, names) = zones.into_iter().find(|(_, names)| names.len() > voters.len() / 2)?;
+    let detail = format!("{} of {} voters: {}", names.len(), voters.len(), names.join(", "));
     Some(Alarm::new(Code::ZoneMajority, format!("zone {zone}"), detail))
 }
 

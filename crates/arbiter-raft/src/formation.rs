@@ -9,7 +9,7 @@
 //!      │  └── ask again                  Found ─┘                                    │
 //!      │                                                                             │
 //!      └── somebody formed: Admit at the leader ── same or none recorded ────────────┘
-//!                                               └─ another disk recorded: refused, until readmitted
+//!                                               └─ another disk recorded: refused, until replaced
 //! ```
 //!
 //! The founding record (the cluster's id and the founding disks) is fixed by the first configured node before
@@ -84,7 +84,7 @@ async fn step(node: &Inner) -> Duration {
         node.set_standing(Standing::Refused {
             reason: format!(
                 "node {name} was admitted with another disk since: use that one, or move this data folder away, \
-                 start with an empty one and run `arbiterctl member readmit {name}`"
+                 start with an empty one and run `arbiterctl member replace {name}`"
             ),
         });
     } else {
@@ -299,7 +299,7 @@ async fn join(node: &Inner, formed: &BTreeMap<NodeId, (String, NodeId)>) -> Dura
         Admission::Admitted => return enter(node, &reply).await,
         Admission::OtherDisk => format!(
             "the cluster has recorded another disk for node {name}: restore its data folder, or, if it is lost, run \
-             `arbiterctl member readmit {name}` on another node"
+             `arbiterctl member replace {name}` on another node"
         ),
         _ => reply.reason,
     };

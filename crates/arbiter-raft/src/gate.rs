@@ -79,7 +79,7 @@ pub enum Refused {
     /// The sender's disk is not the recorded one.
     #[error(
         "the disk of node {sender} is not the one recorded for it: \
-         run `arbiterctl member readmit` for it if its old disk was lost"
+         run `arbiterctl member replace` for it if its old disk was lost"
     )]
     OtherDisk {
         /// The sender.

@@ -58,6 +58,17 @@ impl RaftNode {
         self.change(node, MemberStep::Remove, change, by).await
     }
 
+    /// Whether this step could be made now, as far as this node knows.
+    ///
+    /// # Errors
+    /// Why not.
+    pub fn may_change(&self, node: NodeId, step: MemberStep) -> Result<(), MemberError> {
+        let view = self.view();
+        let leader = Some(view.borrow()).filter(|view| !view.leads()).map(|view| view.leader);
+        leader
+            .map_or_else(|| judge(self.inner(), node, step), |leader| Err(MemberError::NotLeader { leader }))
+    }
+
     /// How long ago this node last heard an answer from a peer to one of Raft's messages; a leader hears each peer
     /// that it reaches at every heartbeat.
     pub fn heard_from(&self, peer: NodeId) -> Option<Duration> {

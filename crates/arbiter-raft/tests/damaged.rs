@@ -110,7 +110,7 @@ fn a_damaged_store_is_refused_or_whole() {
                 }
                 Err(error) => {
                     let says =
-                        error.contains("is damaged (") && error.contains("arbiterctl member readmit NAME");
+                        error.contains("is damaged (") && error.contains("arbiterctl member replace NAME");
                     assert!(says, "{name} of {file}: {error}");
                     refused += 1;
                 }

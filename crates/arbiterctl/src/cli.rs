@@ -7,8 +7,8 @@ mod policy;
 
 pub use looking::{CompletionsArgs, EventsArgs, ManArgs, ScreenArgs, WatchArgs};
 pub use operator::{
-    Doing, DrainArgs, GatewayCommand, MemberCommand, Mode, ModeArgs, PinArgs, ReadmitArgs, ReplaceArgs,
-    RestartArgs, UndrainArgs, UnpinArgs,
+    AddArgs, Doing, DrainArgs, GatewayCommand, MemberArgs, MemberCommand, Mode, ModeArgs, PinArgs,
+    ReplaceArgs, RestartArgs, UndrainArgs, UnpinArgs,
 };
 pub use pki::{InitArgs, IssueArgs, PkiCommand, ShowArgs};
 pub use policy::{ApplyArgs, DiffArgs, PolicyCommand, PolicyHistoryArgs};
@@ -156,7 +156,7 @@ pub enum Command {
     /// The replicated policy: show, diff, apply, history
     #[command(subcommand)]
     Policy(PolicyCommand),
-    /// Readmit a node
+    /// The members of the cluster: list, add, promote, remove, replace
     #[command(subcommand)]
     Member(MemberCommand),
     /// Certificates of nodes and people: make and show them
@@ -185,6 +185,7 @@ impl Command {
             | Self::History(_)
             | Self::Explain(_) => false,
             Self::Policy(command) => matches!(command, PolicyCommand::Apply(_)),
+            Self::Member(command) => !matches!(command, MemberCommand::List),
             Self::Switchover(_)
             | Self::Pause(_)
             | Self::Resume(_)
@@ -194,8 +195,7 @@ impl Command {
             | Self::Unpin(_)
             | Self::Mode(_)
             | Self::Handover(_)
-            | Self::Gateway(_)
-            | Self::Member(_) => true,
+            | Self::Gateway(_) => true,
         }
     }
 

@@ -22,7 +22,7 @@ pub mod view;
 
 pub use session::{Environment, Size, Terminal, Tty};
 
-use cli::{Cli, Command, GatewayCommand, MemberCommand};
+use cli::{Cli, Command, GatewayCommand};
 use exit::Exit;
 use failure::Failure;
 use session::Session;
@@ -68,6 +68,6 @@ async fn dispatch(cli: &Cli, session: &mut Session<'_, '_>) -> Result<Exit, Fail
         Command::Pki(command) => command::pki::run(command, session),
         Command::Man(args) => command::man::run(args, session.terminal()),
         Command::Completions(args) => command::completions::run(args, session.terminal()),
-        Command::Member(MemberCommand::Readmit(args)) => command::readmit::run(args, session).await,
+        Command::Member(command) => command::member::run(command, session).await,
     }
 }

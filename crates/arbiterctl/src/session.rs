@@ -164,7 +164,7 @@ impl<'a, 't> Session<'a, 't> {
     }
 
     /// Puts an operation into the log. The same `request_id` may be sent again: it takes effect once
-    /// (but for a readmission, which is never sent again).
+    /// (but for changes of members, which are never sent again).
     ///
     /// A refusal is a failure: nothing was changed.
     pub(crate) async fn operate(
@@ -173,9 +173,13 @@ impl<'a, 't> Session<'a, 't> {
         request_id: &str,
         operation: Operation,
     ) -> Result<v1::OperateReply, Failure> {
-        // All but this one are done once under their id: sent again, it could admit a second empty disk.
+        // All others are done once under their id. Sent again, a readmission could admit a second empty disk, and a
+        // change of members be refused because it was made.
         let kind = match operation {
-            Operation::Readmit(_) => Kind::Write,
+            Operation::Readmit(_)
+            | Operation::AddMember(_)
+            | Operation::PromoteMember(_)
+            | Operation::RemoveMember(_) => Kind::Write,
             _ => Kind::WriteOnce,
         };
         let request = v1::OperateRequest {

@@ -15,6 +15,7 @@
 use crate::admin::AdminService;
 use crate::admin::forward::Peers;
 use crate::assignments::AssignmentsService;
+use crate::book::Book;
 use crate::examination::Examination;
 use crate::following::FollowEar;
 use crate::http;
@@ -99,13 +100,15 @@ pub async fn build(config: Config) -> anyhow::Result<Node> {
     let http = http::listen(local.http).await?;
     let clock: Arc<dyn Clock> = Arc::new(BoottimeClock);
     let side = Arc::new(Side::open(&local, &policy).await?);
-    let peers = Peers::new(&local.peers, &trust)?;
+    let book = Book::new(&local.peers);
+    let peers = Peers::new(&book, &trust)?;
     let file = Arc::new(PolicyFile::new(policy.clone()));
     let examination =
         Examination::new(local.id, Arc::clone(&side), peers.clone(), Arc::clone(&file), trust.clone());
     let examination = Arc::new(examination);
     tokio::spawn(preflight(Arc::clone(&examination), policy.clone()));
     let raft = RaftNode::open_dialing(raft_settings(&local, &timing, &policy, seed), trust.dial()).await?;
+    book.follow(raft.view());
     let lease_ms = timing.election_timeout_max_ms;
     tokio::spawn(say_when_ready(raft.clone(), lease_ms));
     tokio::spawn(Arc::clone(&file).watch(raft.state()));
@@ -115,7 +118,7 @@ pub async fn build(config: Config) -> anyhow::Result<Node> {
         provider: side.provider(local.id, &peers, &raft.state()),
         // On a thread of its own: no other work may delay a probe.
         prober: Arc::new(SocketProber::start_on_own_thread(Arc::clone(&clock))?),
-        transport: Arc::new(ReportSender::start(&local.peers, &raft.state(), &trust)?),
+        transport: Arc::new(ReportSender::start(&book, &raft.state(), &trust)?),
         ear: ear(&local, &clock, &trust)?,
         examiner: Arc::clone(&examination) as _,
         clock,
@@ -141,6 +144,7 @@ pub async fn build(config: Config) -> anyhow::Result<Node> {
     let reports = ReportService::new(control.clone(), raft.state());
     let assignments = AssignmentsService::new(&local.name, consensus);
     let neighbours = Neighbours::at(local.peers.values().map(String::as_str));
+    tokio::spawn(neighbours.clone().follow(raft.view()));
     let hand = side.service(raft.state()).map(HandServer::new);
     let server = Server::builder()
         .layer(Limits::new(limits::Bounds::USUAL))

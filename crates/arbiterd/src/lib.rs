@@ -3,6 +3,7 @@
 
 mod admin;
 mod assignments;
+mod book;
 mod build;
 mod causes;
 mod examination;

@@ -53,6 +53,9 @@ pub const fn role_for(operation: &Operation) -> Role {
         Operation::SetMode(_)
         | Operation::ReplaceGateway(_)
         | Operation::Readmit(_)
+        | Operation::AddMember(_)
+        | Operation::PromoteMember(_)
+        | Operation::RemoveMember(_)
         | Operation::ApplyPolicy(_) => Role::Admin,
         Operation::Switchover(_)
         | Operation::Pause(_)

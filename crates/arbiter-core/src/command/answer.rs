@@ -79,7 +79,7 @@ pub enum Refusal {
     InvalidPolicy(Vec<String>),
     /// The node's recorded disk is another one.
     #[error(
-        "node {node} is recorded with another disk: run `arbiterctl member readmit {node}` if its data were lost"
+        "node {node} is recorded with another disk: run `arbiterctl member replace {node}` if its data were lost"
     )]
     OtherIncarnation {
         /// The node.

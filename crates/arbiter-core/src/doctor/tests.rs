@@ -2,6 +2,10 @@ use super::*;
 use crate::fixture::{policy, policy_with};
 use crate::report::ReportedProbe;
 
+fn voters(policy: &Policy) -> BTreeSet<NodeId> {
+    policy.nodes.iter().map(|node| node.id).collect()
+}
+
 fn way(address: &str) -> ApiWay {
     ApiWay { host: "ec2.example".into(), addresses: vec![address.parse().unwrap()] }
 }
@@ -44,11 +48,11 @@ fn a_round_trip_may_take_half_of_the_longest_timeout() {
 
 #[test]
 fn a_zone_with_a_majority_of_the_nodes_is_found() {
-    assert_eq!(judge_zones(&policy()), None);
+    assert_eq!(judge_zones(&policy(), &voters(&policy())), None);
     let crowded = policy_with(|policy| policy.nodes[2].zone = policy.nodes[0].zone.clone());
-    let found = judge_zones(&crowded).expect("two of three are in one zone");
+    let found = judge_zones(&crowded, &voters(&crowded)).expect("two of three are in one zone");
     assert_eq!((found.code, found.subject.as_str()), (Code::ZoneMajority, "zone cn-north-1a"));
-    assert_eq!(found.detail, "2 of 3 nodes: strongswan-1, witness");
+    assert_eq!(found.detail, "2 of 3 voters: strongswan-1, witness");
 }
 
 fn alarm(code: Code, subject: &str, detail: &str) -> Alarm {

@@ -22,7 +22,7 @@ use crate::command::{Action, Cause, Mode, SlotEnding};
 use crate::evidence::{Evidence, Verdict};
 use crate::follow::{self, Preference};
 use crate::health::{Alarm, Code};
-use crate::ids::{GatewayId, IntentId, PathId, Resource, RouteId};
+use crate::ids::{GatewayId, IntentId, NodeId, PathId, Resource, RouteId};
 use crate::policy::{Policy, Target};
 use crate::state::ClusterState;
 use crate::time::{HumanMs, LogMs};
@@ -195,16 +195,18 @@ fn standing_alarms(situation: &Situation<'_>, policy: &Policy, plan: &mut Plan) 
         let detail = format!("intent {id}, known for {}", HumanMs(known_ms));
         plan.alarms.push(Alarm::new(Code::Unsettled, doubt.intent.action.resource(), detail));
     }
-    let silent: Vec<_> = policy
-        .nodes
-        .iter()
-        .filter(|node| situation.evidence.voters.contains(&node.id))
-        .filter(|node| verdict::freshness(policy, situation.evidence, node.id) != verdict::Freshness::Fresh)
-        .collect();
+    // Raft's voters, also one that the policy does not name yet or no more.
+    let voters = &situation.evidence.voters;
+    let is_silent = |voter: &&NodeId| {
+        verdict::freshness(policy, situation.evidence, **voter) != verdict::Freshness::Fresh
+    };
+    let silent: Vec<NodeId> = voters.iter().filter(is_silent).copied().collect();
     for node in &silent {
-        plan.alarms.push(Alarm::new(Code::NodeSilent, &node.name, format!("zone {}", node.zone)));
+        let zone = policy.node(*node).map(|node| format!("zone {}", node.zone));
+        let detail = zone.unwrap_or_else(|| "the policy does not name it".to_owned());
+        plan.alarms.push(Alarm::new(Code::NodeSilent, policy.node_name(*node), detail));
     }
-    let voters = situation.evidence.voters.len();
+    let voters = voters.len();
     let heard = voters.saturating_sub(silent.len());
     if heard > 0 && heard - 1 < voters / 2 + 1 {
         let detail = format!("{heard} of {voters} voters are heard, {} are needed", voters / 2 + 1);

@@ -176,6 +176,9 @@ impl ClusterState {
             return Err(Refusal::NotNextVersion { named: version, next });
         }
         refuse_errors(policy)?;
+        if let Some(gateway) = policy.gateways.iter().find(|gateway| self.was_removed(gateway.node)) {
+            return Err(Refusal::Removed { node: gateway.node });
+        }
         if policy.linux.is_some() != self.policy.linux.is_some() {
             let what =
                 "EC2's routes and kernel routes can't take each other's place: form a cluster of its own";

@@ -30,7 +30,7 @@ pub type Visit<'a> = dyn FnMut(&[u8], &[u8]) -> ControlFlow<()> + 'a;
 
 /// What to do about a store that makes no sense any more.
 pub(crate) const WAY_BACK: &str = "stop the node, move the folder away, start with an empty one, and admit the new \
-     disk with `arbiterctl member readmit NAME` from another node";
+     disk with `arbiterctl member replace NAME` from another node";
 
 /// Why the disk failed. Each message speaks of `it`, the data folder, which is named by whoever knows its path.
 #[derive(Debug, Clone, thiserror::Error)]

@@ -386,6 +386,6 @@ mod tests {
         assert!(damaged > 0);
         let error = SledStore::open(folder.path()).err().unwrap();
         assert!(matches!(&error, OpenStoreError::Damaged { .. }), "{error}");
-        assert!(error.to_string().contains("arbiterctl member readmit"), "{error}");
+        assert!(error.to_string().contains("arbiterctl member replace"), "{error}");
     }
 }

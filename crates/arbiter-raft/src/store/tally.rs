@@ -87,6 +87,6 @@ mod tests {
         std::fs::write(folder.path().join(FILE), [1; BYTES]).unwrap();
         Tally::open(folder.path(), 2).unwrap();
         let error = Tally::open(folder.path(), 1).err().unwrap().to_string();
-        assert!(error.contains("its newest 1 barriers") && error.contains("member readmit"), "{error}");
+        assert!(error.contains("its newest 1 barriers") && error.contains("member replace"), "{error}");
     }
 }

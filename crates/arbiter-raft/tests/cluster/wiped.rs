@@ -59,7 +59,7 @@ async fn s7_a_wiped_node_is_refused_until_it_is_readmitted() {
 
     cluster.until("the wiped node is refused", |cluster| refused(cluster, victim).is_some()).await;
     let reason = refused(&cluster, victim).unwrap();
-    assert!(reason.contains(&format!("arbiterctl member readmit node-{victim}")), "{reason}");
+    assert!(reason.contains(&format!("arbiterctl member replace node-{victim}")), "{reason}");
     let denied =
         ask_for_vote(&cluster, leader, victim, header_of(&cluster, leader, victim)).await.unwrap_err();
     assert!(matches!(&denied, WireError::Refused(_)), "{denied}");

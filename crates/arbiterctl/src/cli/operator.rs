@@ -17,8 +17,59 @@ pub struct Doing {
 /// About one node.
 #[derive(Debug, Subcommand)]
 pub enum MemberCommand {
-    /// Let a node whose disk was lost join again with an empty one
-    Readmit(ReadmitArgs),
+    /// Every node: its part, its place, how far it is (the same as `members`)
+    List,
+    /// Take a node as a learner: it gets the log, and does not vote yet
+    #[command(after_help = ADD)]
+    Add(AddArgs),
+    /// Let a learner vote that has caught up
+    #[command(after_help = PROMOTE)]
+    Promote(MemberArgs),
+    /// Remove a node for good
+    #[command(after_help = REMOVE)]
+    Remove(MemberArgs),
+    /// Let a wiped or new machine take over a node's name, because its old disk is lost
+    #[command(visible_alias = "readmit")]
+    Replace(MemberArgs),
+}
+
+const ADD: &str = "\
+The policy in force must name the node first, with this id and its zone: `arbiterctl policy apply`. \
+Then start `arbiterd` there, with a file that lists all nodes; the files of the others need not list it. \
+An id is never used twice, not even after its node was removed.";
+
+const PROMOTE: &str = "\
+It is refused while the learner has not joined, lacks more than some entries, or is not heard, and where \
+fewer than a majority of the voters would be heard afterwards.";
+
+const REMOVE: &str = "\
+It is refused for the leader (`arbiterctl handover` first), for the node of a gateway that the policy \
+names (`arbiterctl policy apply` first), and where fewer than a majority of the voters that stay is \
+heard. A node that is dead may be removed. Its id is used up.";
+
+/// Which node, its id, and where it is.
+#[derive(Debug, Args)]
+pub struct AddArgs {
+    /// The node's name, as the policy has it
+    pub node: String,
+    /// Its Raft id, as the policy has it: one that no node ever had
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    pub id: u64,
+    /// Where the other nodes reach it
+    #[arg(long, value_name = "HOST:PORT", value_parser = address)]
+    pub address: String,
+    /// How.
+    #[command(flatten)]
+    pub doing: Doing,
+}
+
+/// `host:port`, as in `172.16.5.11:7400`.
+fn address(text: &str) -> Result<String, String> {
+    let port = text.rsplit_once(':').filter(|(host, _)| !host.is_empty()).map(|(_, port)| port);
+    match port.and_then(|port| port.parse::<u16>().ok()) {
+        Some(1..) => Ok(text.to_owned()),
+        _ => Err("host and port are wanted, as in 172.16.5.11:7400".to_owned()),
+    }
 }
 
 /// About one gateway.
@@ -40,7 +91,7 @@ forced. A request that has not begun runs out after ten minutes.";
 
 /// Which node.
 #[derive(Debug, Args)]
-pub struct ReadmitArgs {
+pub struct MemberArgs {
     /// The node's name
     pub node: String,
     /// How.

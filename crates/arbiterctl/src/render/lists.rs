@@ -82,6 +82,8 @@ impl Readable for MembersView {
     fn page(&self) -> Page {
         let mut page = Page::default();
         members(&mut page, &self.members);
+        page.blank();
+        membership(&mut page, &self.members);
         whose(&mut page, &self.answered);
         page
     }
@@ -110,6 +112,28 @@ pub(super) fn members(page: &mut Page, members: &[MemberView]) {
                 Ending::Process => Span::new(Style::Warn, "its process ends"),
                 Ending::Host => Span::new(Style::Bad, "its host shuts down"),
             },
+        ]);
+    }
+    table.onto(page, "no nodes are known");
+}
+
+/// What a change of members needs: how far each is in Raft's log, and whether its disk is on record.
+fn membership(page: &mut Page, members: &[MemberView]) {
+    let mut table = Table::new(["NODE", "ID", "ROLE", "LAG", "ANSWERED", "DISK", "ADDRESS"]);
+    for member in members {
+        let disk = match member.disk.as_str() {
+            "" => or_dash(None::<String>),
+            "recorded" => Span::plain(&member.disk),
+            _ => Span::new(Style::Warn, &member.disk),
+        };
+        table.row([
+            Span::plain(&member.name),
+            Span::plain(member.id.to_string()),
+            Span::plain(&member.role),
+            or_dash(member.lag.map(|lag| lag.to_string())),
+            or_dash(member.answered_ms.map(|ms| format!("{} ago", HumanMs(ms)))),
+            disk,
+            or_dash(member.address.as_ref()),
         ]);
     }
     table.onto(page, "no nodes are known");

@@ -43,6 +43,14 @@ pub struct MemberView {
     pub follows: Option<String>,
     /// The log index up to which it had applied the log when it reported; `null` if it was never heard.
     pub applied: Option<u64>,
+    /// Where it is, as Raft's membership says; `null` if it is no member.
+    pub address: Option<String>,
+    /// How many entries it lacks, as the leader knows; `null` if nobody knows.
+    pub lag: Option<u64>,
+    /// How long ago it last answered the leader; `null` if nobody knows.
+    pub answered_ms: Option<u64>,
+    /// `recorded`, `none` (none was admitted yet, or it was struck out), `leaving` or `removed`.
+    pub disk: String,
 }
 
 impl From<v1::MemberStatus> for MemberView {
@@ -64,6 +72,10 @@ impl From<v1::MemberStatus> for MemberView {
             ending,
             follows: some(wire.follows),
             applied: Some(wire.applied).filter(|index| *index > 0),
+            address: some(wire.address),
+            lag: wire.lag,
+            answered_ms: wire.answered_ms,
+            disk: wire.disk,
         }
     }
 }

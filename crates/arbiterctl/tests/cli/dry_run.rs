@@ -52,7 +52,10 @@ const CHANGES: &[&[&str]] = &[
     &["gateway", "replace", "strongswan-1", "--instance", "i-0abc", "--eni", "eni-0def"],
     &["gateway", "restart", "strongswan-1", "--reason", "x"],
     &["gateway", "restart", "strongswan-1", "--cancel"],
-    &["member", "readmit", "strongswan-1"],
+    &["member", "replace", "strongswan-1"],
+    &["member", "add", "strongswan-3", "--id", "4", "--address", "172.16.3.10:7400"],
+    &["member", "promote", "witness"],
+    &["member", "remove", "witness"],
 ];
 
 #[test]

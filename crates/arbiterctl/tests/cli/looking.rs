@@ -153,7 +153,7 @@ fn completions_know_every_command_and_ask_nobody() {
     for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
         let ran = bare(&["completions", shell, "--endpoint", "127.0.0.1:1"]);
         assert_eq!((ran.code, ran.err.as_str()), (0, ""));
-        for word in ["switchover", "undrain", "readmit", "dry-run"] {
+        for word in ["switchover", "undrain", "promote", "dry-run"] {
             assert!(ran.out.contains(word), "{shell} lacks {word}");
         }
         if shell == "bash" {

@@ -6,8 +6,8 @@ use crate::run::against;
 use crate::{golden, scenes};
 use arbiter_proto::v1::operate_request::Operation;
 use arbiter_proto::v1::{
-    CancelRestart, Drain, OperateReply, Pin, Readmit, ReplaceGateway, RestartGateway, SetMode, StatusReply,
-    Undrain, Unpin, Verdict,
+    AddMember, CancelRestart, Drain, OperateReply, Pin, PromoteMember, Readmit, RemoveMember, ReplaceGateway,
+    RestartGateway, SetMode, StatusReply, Undrain, Unpin, Verdict,
 };
 
 fn fake(status: StatusReply) -> Fake {
@@ -29,8 +29,27 @@ const DRAIN: [&str; 4] = ["drain", "strongswan-1", "--reason", "new kernel"];
 fn all() -> Vec<(&'static str, Vec<&'static str>, Operation)> {
     vec![
         (
-            "readmit",
-            vec!["member", "readmit", "strongswan-1"],
+            "member-add",
+            vec!["member", "add", "strongswan-3", "--id", "4", "--address", "172.16.3.10:7400"],
+            Operation::AddMember(AddMember {
+                node: "strongswan-3".into(),
+                id: 4,
+                address: "172.16.3.10:7400".into(),
+            }),
+        ),
+        (
+            "member-promote",
+            vec!["member", "promote", "witness"],
+            Operation::PromoteMember(PromoteMember { node: "witness".into() }),
+        ),
+        (
+            "member-remove",
+            vec!["member", "remove", "2"],
+            Operation::RemoveMember(RemoveMember { node: "2".into() }),
+        ),
+        (
+            "member-replace",
+            vec!["member", "replace", "strongswan-1"],
             Operation::Readmit(Readmit { node: "strongswan-1".into() }),
         ),
         (
@@ -114,7 +133,7 @@ fn what_stands_in_the_way_is_said_before() {
         ("drain-the-last", alone.clone(), &["drain", "strongswan-2", "--reason", "x"]),
         ("unpin-away", alone.clone(), &["unpin", "private-1"]),
         ("undrain-drained", alone.clone(), &["undrain", "strongswan-2"]),
-        ("readmit-silent", alone.clone(), &["member", "readmit", "strongswan-1"]),
+        ("member-replace-silent", alone.clone(), &["member", "replace", "strongswan-1"]),
         ("drain-paused", scenes::paused(), &DRAIN),
         ("act-observing", scenes::observing(), &["mode", "act"]),
     ];
@@ -134,7 +153,7 @@ fn names_that_nobody_knows_are_refused_with_the_nearest_that_somebody_does() {
         ("write `strongswan-1`", &["drain", "strongswan1", "--reason", "x", "--yes"]),
         ("write `private-1`", &["unpin", "privat-1", "--yes"]),
         ("write `tunnel-2`", &["pin", "private-1", "tunel-2", "--yes"]),
-        ("write `witness`", &["member", "readmit", "witnes", "--yes"]),
+        ("write `witness`", &["member", "replace", "witnes", "--yes"]),
     ];
     for (hint, words) in cases {
         let ran = against(&[&fake], words);
@@ -149,7 +168,7 @@ fn a_readmission_that_may_have_arrived_is_not_sent_to_another_node() {
     let play =
         |say| Play { status: vec![Say::This(scenes::healthy())], operate: vec![say], ..Play::default() };
     let (silent, other) = (Fake::start(play(Say::Nothing)), fake(scenes::healthy()));
-    let words = ["member", "readmit", "strongswan-1", "--yes", "--timeout", "800ms"];
+    let words = ["member", "replace", "strongswan-1", "--yes", "--timeout", "800ms"];
     let ran = against(&[&silent, &other], &words);
     assert_eq!(ran.code, 5, "{ran:?}");
     other.asked(|asked| assert!(asked.operate.is_empty()));

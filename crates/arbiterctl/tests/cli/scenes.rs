@@ -105,6 +105,10 @@ fn member(id: u64) -> MemberStatus {
         ending: Ending::None.into(),
         follows: "witness".into(),
         applied: 431 - u64::from(id != 3),
+        address: format!("172.16.{id}.10:7400"),
+        lag: (id != 3).then_some(0),
+        answered_ms: (id != 3).then_some(70 + id),
+        disk: "recorded".into(),
     }
 }
 

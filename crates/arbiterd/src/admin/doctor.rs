@@ -47,7 +47,7 @@ impl AdminService {
             for (report, _) in look.reports.iter().filter(is_mine) {
                 found.extend(doctor::judge_probe_rtts(policy, &self.me, report));
             }
-            found.extend(doctor::judge_zones(policy));
+            found.extend(doctor::judge_zones(policy, &look.view.voters));
             seen = look.alarms;
         }
         let findings = doctor::gather([(self.me.clone(), found)], (self.me.clone(), seen));

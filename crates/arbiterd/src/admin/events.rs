@@ -1,6 +1,6 @@
 //! History, as the wire shows it: one line for people, the fields for programs.
 
-use arbiter_core::command::{Action, Cause, Mode, Operation, Outcome, SlotEnding};
+use arbiter_core::command::{Action, Cause, MemberStep, Mode, Operation, Outcome, SlotEnding};
 use arbiter_core::ids::Epoch;
 use arbiter_core::policy::Policy;
 use arbiter_core::state::{ClusterState, Entry, Event};
@@ -113,7 +113,8 @@ fn parts(policy: &Policy, event: &Event) -> Parts {
         Event::Operated { .. }
         | Event::PolicyApplied { .. }
         | Event::ModeSet { .. }
-        | Event::Readmitted { .. } => operators(policy, event),
+        | Event::Readmitted { .. }
+        | Event::MemberChanged { .. } => operators(policy, event),
         other => happening(policy, other),
     }
 }
@@ -199,6 +200,19 @@ fn operators(policy: &Policy, event: &Event) -> Parts {
                 Mode::Observe => "the cluster only observes".to_owned(),
             },
             actor: Some(by.clone()),
+            ..Parts::default()
+        },
+        Event::MemberChanged { by, node, step } => Parts {
+            kind: "member-changed",
+            subject: policy.node_name(*node),
+            summary: match step {
+                MemberStep::Add => format!("is to join as a learner, as node {node}"),
+                MemberStep::Promote => "is to vote".to_owned(),
+                MemberStep::Remove => "is to leave".to_owned(),
+                MemberStep::Removed => format!("has left, and the id {node} is used up"),
+            },
+            // What a leader completes by itself that another one left halfway.
+            actor: Some(by.clone()).filter(|by| !by.is_empty()),
             ..Parts::default()
         },
         Event::Readmitted { by, node } => Parts {

@@ -1,5 +1,6 @@
 //! Passing a question on to the leader.
 
+use crate::book::Book;
 use crate::causes::{causes, innermost};
 use crate::trust::Trust;
 use arbiter_core::ids::NodeId;
@@ -7,6 +8,7 @@ use arbiter_proto::v1::admin_client::AdminClient;
 use arbiter_proto::v1::hand_client::HandClient;
 use std::collections::BTreeMap;
 use std::error::Error as _;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tonic::transport::{Channel, Endpoint};
 use tonic::{Code, ConnectError, Request, Status};
@@ -33,44 +35,68 @@ const ANSWER_LIMIT: usize = 32 * 1024 * 1024;
 /// The way to each peer's own seat.
 #[derive(Clone)]
 pub(crate) struct Peers {
-    channels: BTreeMap<NodeId, Channel>,
-    /// The same with the patience that an examination takes.
-    patient: BTreeMap<NodeId, Channel>,
+    book: Book,
+    trust: Trust,
+    /// As they were needed, each with the address that it leads to: one a member.
+    lines: Arc<Mutex<BTreeMap<NodeId, (String, Lines)>>>,
+}
+
+/// The lines to one peer.
+#[derive(Clone)]
+struct Lines {
+    usual: Channel,
+    /// With the patience that an examination takes.
+    patient: Channel,
 }
 
 impl Peers {
-    pub fn new(addresses: &BTreeMap<NodeId, String>, trust: &Trust) -> Result<Self, tonic::transport::Error> {
-        let (mut channels, mut patient) = (BTreeMap::new(), BTreeMap::new());
-        for (node, address) in addresses {
-            let endpoint = Endpoint::from_shared(format!("http://{address}"))?
-                .http2_keep_alive_interval(KEEPALIVE_EVERY)
-                .keep_alive_timeout(KEEPALIVE_TIMEOUT)
-                .tcp_nodelay(true);
-            let line = trust.line(endpoint, CONNECT_TIMEOUT, *node);
-            patient.insert(*node, line.clone().with_timeout(EXAMINATION_TIMEOUT).connect_lazy());
-            channels.insert(*node, line.with_timeout(WRITE_TIMEOUT).connect_lazy());
+    /// The addresses of the own file must be some; those of the membership are judged when they are needed.
+    pub fn new(book: &Book, trust: &Trust) -> Result<Self, tonic::transport::Error> {
+        let peers = Self { book: book.clone(), trust: trust.clone(), lines: Arc::default() };
+        for (node, address) in book.own() {
+            peers.keep(*node, address)?;
         }
-        Ok(Self { channels, patient })
+        Ok(peers)
+    }
+
+    fn keep(&self, node: NodeId, address: &str) -> Result<Lines, tonic::transport::Error> {
+        let endpoint = Endpoint::from_shared(format!("http://{address}"))?
+            .http2_keep_alive_interval(KEEPALIVE_EVERY)
+            .keep_alive_timeout(KEEPALIVE_TIMEOUT)
+            .tcp_nodelay(true);
+        let line = self.trust.line(endpoint, CONNECT_TIMEOUT, node);
+        let patient = line.clone().with_timeout(EXAMINATION_TIMEOUT).connect_lazy();
+        let lines = Lines { usual: line.with_timeout(WRITE_TIMEOUT).connect_lazy(), patient };
+        let mut all = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
+        all.insert(node, (address.to_owned(), lines.clone()));
+        Ok(lines)
+    }
+
+    fn lines(&self, node: NodeId) -> Result<Lines, Status> {
+        let unknown = || Status::unavailable(format!("this node lacks the address of node {node}"));
+        let address = self.book.address(node).ok_or_else(unknown)?;
+        let kept = self.lines.lock().unwrap_or_else(PoisonError::into_inner).get(&node).cloned();
+        match kept {
+            Some((known, lines)) if known == address => Ok(lines),
+            _ => self.keep(node, &address).map_err(|error| {
+                Status::unavailable(format!("`{address}` of node {node} is no address: {error}"))
+            }),
+        }
     }
 
     pub fn client(&self, node: NodeId) -> Result<AdminClient<Channel>, Status> {
-        channel(&self.channels, node).map(seat)
+        self.lines(node).map(|lines| seat(lines.usual))
     }
 
     /// The hand on another host's kernel routes.
     pub fn hand(&self, node: NodeId) -> Result<HandClient<Channel>, Status> {
-        channel(&self.channels, node).map(HandClient::new)
+        self.lines(node).map(|lines| HandClient::new(lines.usual))
     }
 
     /// For questions that are answered late.
     pub fn patient_client(&self, node: NodeId) -> Result<AdminClient<Channel>, Status> {
-        channel(&self.patient, node).map(seat)
+        self.lines(node).map(|lines| seat(lines.patient))
     }
-}
-
-fn channel(channels: &BTreeMap<NodeId, Channel>, node: NodeId) -> Result<Channel, Status> {
-    let unknown = || Status::unavailable(format!("this node lacks the address of node {node}"));
-    channels.get(&node).cloned().ok_or_else(unknown)
 }
 
 fn seat(channel: Channel) -> AdminClient<Channel> {
@@ -129,7 +155,7 @@ mod tests {
 
     async fn asked(address: SocketAddr) -> Status {
         let book = BTreeMap::from([(NodeId(1), address.to_string())]);
-        let peers = Peers::new(&book, &Trust::none("vpn")).unwrap();
+        let peers = Peers::new(&Book::new(&book), &Trust::none("vpn")).unwrap();
         written(peers.client(NodeId(1)).unwrap().operate(v1::OperateRequest::default()).await.unwrap_err())
     }
 

@@ -4,6 +4,7 @@ mod doctor;
 pub(crate) mod events;
 mod following;
 pub(crate) mod forward;
+mod members;
 mod operation;
 mod preview;
 pub(crate) mod status;
@@ -17,9 +18,8 @@ use crate::rights::{author, by_people};
 use crate::trust::Trust;
 use arbiter_config::LocalConfig;
 use arbiter_control::{AskError, Control, Look};
-use arbiter_core::command::{Applied, Command, Proposal};
+use arbiter_core::command::Applied;
 use arbiter_core::ids::{LogIndex, NodeId};
-use arbiter_core::policy::{NodePolicy, Policy};
 use arbiter_proto::v1;
 use arbiter_proto::v1::admin_server::Admin;
 use arbiter_raft::{NotConfirmed, RaftNode, Standing};
@@ -32,9 +32,6 @@ const CONFIRM: Duration = Duration::from_millis(800);
 
 /// Looks until the loop has taken up what was confirmed: the next one has, unless much else waits to be answered.
 const LOOKS_MOST: usize = 16;
-
-/// How long a readmission may take to be committed.
-const PROPOSE: Duration = Duration::from_secs(3);
 
 /// Events in one answer at most.
 const EVENTS_LIMIT: usize = 1_000;
@@ -132,22 +129,6 @@ impl AdminService {
             Standing::Founding => Some("the cluster is being formed".to_owned()),
             Standing::Refused { reason } => Some(reason.clone()),
         }
-    }
-
-    /// Lets a node come back with a new disk. It goes straight into the log: it is no decision of the loop, and
-    /// must work while the loop has no quorum of reports.
-    async fn readmit(&self, name: &str, by: String) -> Result<Response<v1::OperateReply>, Status> {
-        let look = self.control.look().await.map_err(unavailable)?;
-        let policy = &look.state.policy;
-        let node = node_of(policy, name)?;
-        let command = Command::Readmit { node: node.id, incarnation: None, by };
-        let proposal = Proposal { wall_ms: look.wall_ms, command };
-        let (entry, applied) = self.raft.propose(proposal, PROPOSE).await.map_err(|error| match error {
-            arbiter_raft::ProposeError::NotLeader { .. } => self.no_leader(),
-            arbiter_raft::ProposeError::Unknown(_) => Status::deadline_exceeded(error.to_string()),
-            other => Status::unavailable(other.to_string()),
-        })?;
-        Ok(Response::new(self.operated(look.wall_ms.0, entry.index.0, entry.index.0, &applied)))
     }
 
     /// `index` is where the command stands in the log, 0 if it does not.
@@ -276,9 +257,9 @@ impl Admin for AdminService {
                 "request_id and by must be given, and no longer than {NAME_LIMIT} bytes"
             )));
         }
-        if let Some(v1::operate_request::Operation::Readmit(readmit)) = &request.operation {
+        if members::is_change(request.operation.as_ref()) {
             self.must_be_backed().await?;
-            return self.readmit(&readmit.node, by).await;
+            return self.change_members(request.operation, by).await;
         }
         let operation = operation::read(request.operation)?;
         self.must_be_backed().await?;
@@ -315,7 +296,7 @@ impl Admin for AdminService {
         }
         self.must_be_backed().await?;
         let (look, answered) = self.look(&asking, None).await?;
-        let reply = preview::reply(look, request.change).await?;
+        let reply = preview::reply(look, &self.raft, request.change).await?;
         Ok(Response::new(v1::PreviewReply { answered: Some(answered), ..reply }))
     }
 
@@ -357,7 +338,7 @@ impl Admin for AdminService {
         }
         let look = self.control.look().await.map_err(unavailable)?;
         let policy = &look.state.policy;
-        let to = node_of(policy, &request.to)?;
+        let to = members::node_of(policy, &request.to)?;
         if to.id != look.me || look.view.leader != Some(look.me) {
             match self.control.hand_over(to.id).await {
                 Ok(()) => {}
@@ -374,10 +355,4 @@ impl Admin for AdminService {
         };
         Ok(Response::new(v1::HandOverReply { answered: Some(answered) }))
     }
-}
-
-pub(super) fn node_of<'a>(policy: &'a Policy, name: &str) -> Result<&'a NodePolicy, Status> {
-    let known = || policy.nodes.iter().map(|node| &*node.name);
-    let node = policy.nodes.iter().find(|node| node.name == name);
-    node.ok_or_else(|| operation::unknown("node", name, known()))
 }

@@ -68,7 +68,9 @@ pub(crate) fn read(operation: Option<v1::operate_request::Operation>) -> Result<
                 .map_err(|refused| Status::invalid_argument(words_of(&refused)))?;
             Operation::ApplyPolicy { version: PolicyVersion(version), policy: Box::new(policy) }
         }
-        Some(Wire::Readmit(_)) => return Err(Status::internal("a readmission is no operation of the loop")),
+        Some(Wire::Readmit(_) | Wire::AddMember(_) | Wire::PromoteMember(_) | Wire::RemoveMember(_)) => {
+            return Err(Status::internal("a change of members is no operation of the loop"));
+        }
         None => {
             return Err(Status::invalid_argument("no operation, or one that this version does not know"));
         }

@@ -1,7 +1,7 @@
 //! What a change would do, as the wire shows it.
 
 use super::events::{action_subject, action_words};
-use super::{node_of, operation, status};
+use super::{members, operation, status};
 use arbiter_control::Look;
 use arbiter_core::command::Applied;
 use arbiter_core::ids::{NodeId, PathId};
@@ -9,16 +9,21 @@ use arbiter_core::plan::{Preview, Step};
 use arbiter_core::policy::Policy;
 use arbiter_core::time::HumanMs;
 use arbiter_proto::v1;
-use arbiter_proto::v1::operate_request::Operation as Wire;
 use arbiter_proto::v1::preview_request::Change;
+use arbiter_raft::RaftNode;
+use members::node_of;
 use tonic::Status;
 
 /// What this change would do. Whose answer it is the caller adds.
-pub(super) async fn reply(look: Look, change: Option<Change>) -> Result<v1::PreviewReply, Status> {
+pub(super) async fn reply(
+    look: Look,
+    raft: &RaftNode,
+    change: Option<Change>,
+) -> Result<v1::PreviewReply, Status> {
     match change {
         Some(Change::HandOver(request)) => hand_over(&look, &request.to),
-        Some(Change::Operate(v1::OperateRequest { operation: Some(Wire::Readmit(readmit)), .. })) => {
-            readmit_reply(&look, &readmit.node)
+        Some(Change::Operate(request)) if members::is_change(request.operation.as_ref()) => {
+            members::preview(&look, raft, request.operation)
         }
         Some(Change::Operate(request)) => {
             let operation = operation::read(request.operation)?;
@@ -65,19 +70,6 @@ fn words(policy: &Policy, preview: Preview) -> v1::PreviewReply {
 
 fn name(path: Option<PathId>) -> String {
     path.map(|path| path.0).unwrap_or_default()
-}
-
-/// A readmission is no command of the loop: it is accepted for every node of the policy.
-fn readmit_reply(look: &Look, name: &str) -> Result<v1::PreviewReply, Status> {
-    let node = node_of(&look.state.policy, name)?;
-    let recorded = look.state.members.get(&node.id).and_then(|member| member.incarnation);
-    let caution = match recorded {
-        Some(_) => {
-            format!("the disk that is recorded for {name} would be struck out: it may never come back")
-        }
-        None => format!("no disk is recorded for {name}: it may join as it is"),
-    };
-    Ok(v1::PreviewReply { accepted: true, cautions: vec![caution], ..v1::PreviewReply::default() })
 }
 
 fn hand_over(look: &Look, name: &str) -> Result<v1::PreviewReply, Status> {

@@ -8,12 +8,13 @@ use arbiter_core::evidence::Verdict;
 use arbiter_core::health::Alarm;
 use arbiter_core::ids::NodeId;
 use arbiter_core::plan::{RouteView, Stand};
-use arbiter_core::policy::{Gateway, NodePolicy, Path, Policy, ProbeKind, ProbeRole, Route, Subject};
+use arbiter_core::policy::{Gateway, Path, Policy, ProbeKind, ProbeRole, Route, Subject};
 use arbiter_core::report::Report;
-use arbiter_core::state::Restart;
+use arbiter_core::state::{Place, Restart};
 use arbiter_core::time::LogMs;
 use arbiter_proto::report::{ending, verdict};
 use arbiter_proto::v1;
+use std::collections::BTreeSet;
 
 pub(crate) fn reply(look: &Look, answered: v1::Answered) -> v1::StatusReply {
     let state = &look.state;
@@ -42,7 +43,7 @@ pub(crate) fn reply(look: &Look, answered: v1::Answered) -> v1::StatusReply {
         pause: pause(look),
         routes: routes.into_iter().map(|route| route_status(look, route)).collect(),
         gateways: policy.gateways.iter().map(|gateway| gateway_status(look, gateway)).collect(),
-        members: policy.nodes.iter().map(|node| member_status(look, node)).collect(),
+        members: members(look).map(|node| member_status(look, node)).collect(),
         probes: probes(look),
         alarms: look.alarms.iter().map(alarm).collect(),
         unsettled: unsettled(look),
@@ -195,26 +196,42 @@ fn restart_status(look: &Look, asked: &Restart) -> v1::RestartStatus {
     }
 }
 
-fn member_status(look: &Look, node: &NodePolicy) -> v1::MemberStatus {
+/// Those of the policy, and those of Raft that it does not name.
+fn members(look: &Look) -> impl Iterator<Item = NodeId> {
+    let named = look.state.policy.nodes.iter().map(|node| node.id);
+    let all: BTreeSet<NodeId> =
+        named.chain(look.view.voters.iter().chain(&look.view.learners).copied()).collect();
+    all.into_iter()
+}
+
+fn member_status(look: &Look, node: NodeId) -> v1::MemberStatus {
     let policy = &look.state.policy;
-    let held = report_of(look, node.id);
-    let role = if look.view.leader == Some(node.id) {
+    let held = report_of(look, node);
+    let member = look.state.members.get(&node).cloned().unwrap_or_default();
+    let disk = match (member.place, member.incarnation) {
+        (Place::Removed, _) => "removed",
+        (Place::Leaving, _) => "leaving",
+        (Place::In, Some(_)) => "recorded",
+        (Place::In, None) => "none",
+    };
+    let peer = look.view.members.get(&node).cloned().unwrap_or_default();
+    let role = if look.view.leader == Some(node) {
         "leader"
-    } else if look.view.voters.contains(&node.id) {
+    } else if look.view.voters.contains(&node) {
         "follower"
-    } else if look.view.learners.contains(&node.id) {
+    } else if look.view.learners.contains(&node) {
         "learner"
     } else {
         "outside"
     };
     v1::MemberStatus {
-        id: node.id.0,
-        name: node.name.clone(),
-        zone: node.zone.clone(),
+        id: node.0,
+        name: policy.node_name(node),
+        zone: policy.node(node).map(|node| node.zone.clone()).unwrap_or_default(),
         role: role.to_owned(),
-        witness: policy.is_witness(node.id),
+        witness: policy.is_witness(node),
         report_age_ms: held.and_then(|(_, age_ms)| *age_ms),
-        fresh: is_fresh(look, node.id),
+        fresh: is_fresh(look, node),
         describe_ok_age_ms: held.and_then(|(report, _)| report.describe_ok_age_ms),
         ending: ending(held.map(|(report, _)| report.ending).unwrap_or_default()).into(),
         follows: held
@@ -222,6 +239,10 @@ fn member_status(look: &Look, node: &NodePolicy) -> v1::MemberStatus {
             .map(|(leader, _)| policy.node_name(leader))
             .unwrap_or_default(),
         applied: held.map_or(0, |(report, _)| report.applied.0),
+        address: peer.address,
+        lag: peer.lag,
+        answered_ms: peer.answered_ms,
+        disk: disk.to_owned(),
     }
 }
 

@@ -1,6 +1,7 @@
 //! One task a peer: it keeps a stream open and writes the newest parcel into it. What could not leave is
 //! replaced, never queued.
 
+use crate::book::Book;
 use crate::causes::innermost;
 use crate::line::{self, CONNECT_TIMEOUT, LOOK_UP_AND_CONNECT_TIMEOUT};
 use crate::trust::Trust;
@@ -14,7 +15,7 @@ use arbiter_proto::v1::reports_client::ReportsClient;
 use arbiter_tls::Line;
 use futures::StreamExt;
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::Instant;
@@ -40,31 +41,57 @@ const GOOD_AFTER: Duration = Duration::from_secs(3);
 
 /// The reports' way out.
 pub(crate) struct ReportSender {
-    peers: BTreeMap<NodeId, watch::Sender<Option<Parcel>>>,
+    book: Book,
+    state: watch::Receiver<Arc<ClusterState>>,
+    trust: Trust,
+    /// One a peer, with the address that it leads to; dropping one ends its task.
+    peers: Mutex<BTreeMap<NodeId, (String, watch::Sender<Option<Parcel>>)>>,
 }
 
 impl ReportSender {
-    /// Starts a task for each peer of the address book.
+    /// Starts a task for each peer of the own file; those for other members begin with their first parcel.
     pub fn start(
-        addresses: &BTreeMap<NodeId, String>,
+        book: &Book,
         state: &watch::Receiver<Arc<ClusterState>>,
         trust: &Trust,
     ) -> Result<Self, tonic::transport::Error> {
         let mut peers = BTreeMap::new();
-        for (peer, address) in addresses {
-            let line = trust.line(line::to(address)?, CONNECT_TIMEOUT, *peer);
-            let (sender, newest) = watch::channel(None);
-            peers.insert(*peer, sender);
-            tokio::spawn(keep_sending(*peer, line, newest, state.clone()));
+        for (peer, address) in book.own() {
+            peers.insert(*peer, (address.clone(), begin(*peer, address, state, trust)?));
         }
-        Ok(Self { peers })
+        let peers = Mutex::new(peers);
+        Ok(Self { book: book.clone(), state: state.clone(), trust: trust.clone(), peers })
     }
+}
+
+/// Starts the task for one peer.
+fn begin(
+    peer: NodeId,
+    address: &str,
+    state: &watch::Receiver<Arc<ClusterState>>,
+    trust: &Trust,
+) -> Result<watch::Sender<Option<Parcel>>, tonic::transport::Error> {
+    let line = trust.line(line::to(address)?, CONNECT_TIMEOUT, peer);
+    let (sender, newest) = watch::channel(None);
+    tokio::spawn(keep_sending(peer, line, newest, state.clone()));
+    Ok(sender)
 }
 
 impl Transport for ReportSender {
     fn offer(&self, to: NodeId, parcel: Parcel) {
-        match self.peers.get(&to) {
-            Some(peer) => drop(peer.send_replace(Some(parcel))),
+        let mut peers = self.peers.lock().unwrap_or_else(PoisonError::into_inner);
+        // Those that are members no more get nothing more.
+        peers.retain(|peer, (address, _)| self.book.address(*peer).as_ref() == Some(address));
+        if !peers.contains_key(&to)
+            && let Some(address) = self.book.address(to)
+        {
+            match begin(to, &address, &self.state, &self.trust) {
+                Ok(sender) => drop(peers.insert(to, (address, sender))),
+                Err(error) => tracing::debug!(to = to.0, address, %error, "that is no address"),
+            }
+        }
+        match peers.get(&to) {
+            Some((_, peer)) => drop(peer.send_replace(Some(parcel))),
             None => tracing::debug!(to = to.0, "no address of this peer is known"),
         }
     }

@@ -4,7 +4,7 @@ use crate::cluster::{Cluster, ONE, Plan, TWO, WITNESS};
 use arbiter_proto::v1;
 use arbiter_proto::v1::operate_request::Operation;
 
-const HINT: &str = "arbiterctl member readmit strongswan-2";
+const HINT: &str = "arbiterctl member replace strongswan-2";
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn s7_a_node_that_lost_its_disk_waits_until_it_is_readmitted() {

@@ -117,7 +117,7 @@ async fn a_damaged_data_folder_is_refused_and_the_way_back_leads_back() {
     let (start, end) = (
         format!("node strongswan-2 can't start: the data folder {} is damaged (", folder.display()),
         "): stop the node, move the folder away, start with an empty one, and admit the new disk with `arbiterctl member \
-         readmit NAME` from another node",
+         replace NAME` from another node",
     );
     let says = last_words(&text);
     assert!(code == Some(1) && says.starts_with(&start) && says.ends_with(end), "{text}");
@@ -125,7 +125,7 @@ async fn a_damaged_data_folder_is_refused_and_the_way_back_leads_back() {
 
     std::fs::rename(&folder, cluster.folder().join("away")).unwrap();
     cluster.start_node(TWO);
-    cluster.until_logged(TWO, "arbiterctl member readmit strongswan-2").await;
+    cluster.until_logged(TWO, "arbiterctl member replace strongswan-2").await;
     cluster.accepted(ONE, Operation::Readmit(v1::Readmit { node: TWO.name().to_owned() })).await;
     cluster.until_well().await;
     cluster.judge().await;

@@ -16,6 +16,8 @@ mod formation;
 mod full_disk;
 #[cfg(test)]
 mod majority;
+#[cfg(test)]
+mod members;
 mod operating;
 #[cfg(test)]
 mod pairs;

@@ -345,7 +345,7 @@ impl Consensus for Handle {
                 applied: member.state.applied.index.0,
                 voters: inner.members.keys().copied().collect::<BTreeSet<_>>(),
                 learners: BTreeSet::new(),
-                fatal: None,
+                ..View::default()
             }
         })
     }

@@ -163,7 +163,7 @@ async fn shows(ground: &Ground<'_>, node: Node, ahead_ms: i64) -> bool {
 /// first, and it has to hear one of the others.
 async fn waits_to_be_let_in(ground: &Ground<'_>, node: Node) -> bool {
     let deadline = Instant::now() + REFUSED_WITHIN;
-    let hint = format!("arbiterctl member readmit {node}");
+    let hint = format!("arbiterctl member replace {node}");
     loop {
         let views = ground.lab.watch.views();
         let says = views.get(&node).and_then(|view| view.status.answered.as_ref());
