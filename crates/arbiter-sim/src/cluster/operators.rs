@@ -5,7 +5,6 @@ use arbiter_control::Answer;
 use arbiter_core::command::{Applied, Command, Operation, Proposal, Refusal};
 use arbiter_core::ids::NodeId;
 use arbiter_core::time::UnixMs;
-use arbiter_raft::Standing;
 use std::time::Duration;
 
 /// How long an operator waits for an answer.
@@ -81,24 +80,9 @@ impl Sim {
         });
     }
 
-    /// Whether a disk of this node may join, or has done so: as whoever leads sees it, and the node itself.
-    fn is_readmitted(&self, node: NodeId) -> bool {
-        let state = self.leader().filter(|leader| *leader != node).and_then(|leader| self.state(leader));
-        let open =
-            state.is_some_and(|state| state.members.get(&node).is_some_and(|it| it.incarnation.is_none()));
-        let back = self.raft(node).is_some_and(|raft| raft.view().borrow().standing == Standing::Member);
-        open || back
-    }
-
-    /// Lets a node come back with a new disk. True if that is committed. Who was not answered looks before asking again: to
-    /// readmit a node that is back already would shut out the disk that it has come back with.
+    /// Lets a node come back with a new disk. True if that is committed. Who was not answered asks again.
     pub async fn readmit(&self, node: NodeId) -> bool {
         for _ in 0..TRIES {
-            if self.is_readmitted(node) {
-                self.tape.say(format!("node {node} may come back with another disk, or has done so"));
-                self.net.admitted(node);
-                return true;
-            }
             let raft = self.leader().filter(|leader| *leader != node).and_then(|leader| self.raft(leader));
             if let Some(raft) = raft {
                 let command = Command::Readmit { node, incarnation: None, by: "somebody".to_owned() };
