@@ -39,13 +39,16 @@ const RETRY_REFUSED_AFTER: Duration = Duration::from_secs(5);
 /// A stream that has lasted this long was a good one: if it breaks, that is news.
 const GOOD_AFTER: Duration = Duration::from_secs(3);
 
+/// The address that a peer's task writes to, and the newest parcel for it.
+type Peer = (String, watch::Sender<Option<Parcel>>);
+
 /// The reports' way out.
 pub(crate) struct ReportSender {
     book: Book,
     state: watch::Receiver<Arc<ClusterState>>,
     trust: Trust,
     /// One a peer, with the address that it leads to; dropping one ends its task.
-    peers: Mutex<BTreeMap<NodeId, (String, watch::Sender<Option<Parcel>>)>>,
+    peers: Mutex<BTreeMap<NodeId, Peer>>,
 }
 
 impl ReportSender {

@@ -4,6 +4,7 @@ mod endings;
 mod epochs;
 mod history;
 mod intents;
+mod members;
 mod operators;
 mod properties;
 mod slots;
