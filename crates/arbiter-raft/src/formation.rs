@@ -105,8 +105,7 @@ async fn ask_again(node: &Inner) -> Duration {
     let reason =
         format!("node {name} may come back with another disk: this one asks whether it may be that one");
     node.set_standing(Standing::Refused { reason });
-    let listed: VecDeque<NodeId> = node.view().borrow().addresses.keys().copied().collect();
-    match ask_leader(node, listed).await {
+    match ask_members(node).await {
         Some(reply) if reply.admission() == Admission::Admitted => enter(node, &reply).await,
         // What was recorded instead is in the log, and is judged when it is applied here.
         _ => ASK_EVERY,
@@ -131,9 +130,14 @@ async fn leader_says_removed(node: &Inner) -> bool {
     if leads || node.leader_heard().is_some_and(|ago| ago < ASK_AFTER_SILENCE) {
         return false;
     }
-    let listed: BTreeSet<NodeId> = node.view().borrow().addresses.keys().copied().collect();
-    let reply = ask_leader(node, listed.into_iter().collect()).await;
+    let reply = ask_members(node).await;
     reply.is_some_and(|reply| reply.admission() == Admission::Removed)
+}
+
+/// Asks the leader of the cluster that this disk belongs to, by way of any member.
+async fn ask_members(node: &Inner) -> Option<AdmitReply> {
+    let listed = node.view().borrow().addresses.keys().copied().collect();
+    ask_leader(node, listed).await
 }
 
 /// The disk is new: is there a cluster to join, or one to form?

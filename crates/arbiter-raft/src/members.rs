@@ -63,10 +63,11 @@ impl RaftNode {
     /// # Errors
     /// Why not.
     pub fn may_change(&self, node: NodeId, step: MemberStep) -> Result<(), MemberError> {
-        let view = self.view();
-        let leader = Some(view.borrow()).filter(|view| !view.leads()).map(|view| view.leader);
-        leader
-            .map_or_else(|| judge(self.inner(), node, step), |leader| Err(MemberError::NotLeader { leader }))
+        let (leads, leader) = {
+            let view = self.inner().view().borrow();
+            (view.leads(), view.leader)
+        };
+        if leads { judge(self.inner(), node, step) } else { Err(MemberError::NotLeader { leader }) }
     }
 
     /// How long ago this node last heard an answer from a peer to one of Raft's messages; a leader hears each peer

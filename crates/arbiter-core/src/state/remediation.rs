@@ -204,11 +204,8 @@ impl ClusterState {
             start: None,
             start_acked: None,
         });
-        slot.earlier = match slot.stop_end {
-            _ if slot.start_acked.is_some() => None,
-            Some((StopEnd::DidNotHappen, _)) | None => slot.earlier,
-            happened => happened,
-        };
+        let unstarted = slot.start_acked.is_none();
+        slot.earlier = slot.stop_end.filter(|(end, _)| unstarted && *end != StopEnd::DidNotHappen);
         slot.stop = (id, now);
         slot.stop_end = None;
         slot.attempts = slot.attempts.saturating_add(counted);

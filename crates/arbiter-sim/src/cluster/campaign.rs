@@ -84,6 +84,8 @@ pub struct Summary {
 pub struct Campaign {
     plan: Plan,
     summary: Summary,
+    /// The first few runs that broke a promise.
+    broken: Vec<Run>,
     virtual_ms: u64,
 }
 
@@ -118,8 +120,13 @@ impl Campaign {
         )?;
         let seconds = elapsed().as_secs_f64().max(0.001);
         if let Some(limit) = plan.minimise {
-            for failure in self.summary.violations.iter_mut().take(MINIMISED_SEEDS) {
-                failure.minimised = minimised(failure.seed, &plan.shape, limit)?;
+            for broken in &self.broken {
+                let minimised = minimised(broken, &plan.shape, limit)?;
+                // It breaks the first of the promises that this seed has broken.
+                let mut failures = self.summary.violations.iter_mut();
+                if let Some(first) = failures.find(|failure| failure.seed == broken.seed) {
+                    first.minimised = minimised;
+                }
             }
         }
         let (seeds, summary) = (self.summary.seeds, &mut self.summary);
@@ -137,6 +144,9 @@ impl Campaign {
     }
 
     fn add(&mut self, run: &Run, alike: bool) {
+        if !run.violations.is_empty() && self.broken.len() < MINIMISED_SEEDS {
+            self.broken.push(run.clone());
+        }
         let summary = &mut self.summary;
         summary.seeds += 1;
         summary.of_five_nodes += u64::from(run.nodes == 5);

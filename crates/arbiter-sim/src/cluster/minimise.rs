@@ -1,8 +1,8 @@
 //! Drops the trouble that doesn't matter from a run that broke a promise.
 
-use super::run::{Shape, run};
+use super::run::{Run, Shape, run};
 use serde::Serialize;
-use std::collections::BTreeSet;
+use std::io;
 
 /// A run of the same seed that still breaks the promise, with as little trouble as was found.
 #[derive(Debug, Clone, Serialize)]
@@ -17,60 +17,51 @@ pub struct Minimised {
     pub repeat: String,
 }
 
-/// Runs a seed, and looks for less trouble that breaks the same promise, by so many runs at most. Nothing, if the seed
-/// breaks none.
+/// Looks for less trouble by which the seed of this run breaks the same promise, by so many runs at most. Nothing, if it
+/// has broken none.
 ///
 /// # Errors
 /// A runtime can't be built.
-pub fn minimised(seed: u64, shape: &Shape, limit: u64) -> std::io::Result<Option<Minimised>> {
-    let broken = run(seed, shape)?;
+pub fn minimised(broken: &Run, shape: &Shape, limit: u64) -> io::Result<Option<Minimised>> {
     let Some(invariant) = broken.violations.first().map(|violation| violation.invariant) else {
         return Ok(None);
     };
     let all: Vec<u64> = broken.troubles.iter().map(|(number, _)| *number).collect();
-    let (mut best, mut failed) = (None, None);
+    let mut best = None;
     let runs = fewest(&all, limit, |kept| {
-        let only: BTreeSet<u64> = kept.iter().copied().collect();
-        let shape = Shape { only: Some(only), ..shape.clone() };
-        let again = match run(seed, &shape) {
-            Ok(again) => again,
-            Err(error) => {
-                failed = Some(error);
-                return false;
-            }
-        };
+        let shape = Shape { only: Some(kept.iter().copied().collect()), ..shape.clone() };
+        let again = run(broken.seed, &shape)?;
         let same = again.violations.iter().any(|violation| violation.invariant == invariant);
         if same {
-            best = Some((again.troubles, shape.repeat(seed)));
+            best = Some((again.troubles, shape.repeat(broken.seed)));
         }
-        same
-    });
-    match (failed, best) {
-        (Some(error), _) => Err(error),
-        (None, Some((troubles, repeat))) => Ok(Some(Minimised { troubles, of: all.len(), runs, repeat })),
-        (None, None) => Ok(None),
-    }
+        Ok(same)
+    })?;
+    Ok(best.map(|(troubles, repeat)| Minimised { troubles, of: all.len(), runs, repeat }))
 }
 
 /// Asks `fails` of fewer and fewer of `all`: first whole, then without larger parts, then without single ones, until none
 /// can be left out or it was asked `limit` times. Its last yes was the fewest. Returns how often it was asked.
-fn fewest(all: &[u64], limit: u64, mut fails: impl FnMut(&[u64]) -> bool) -> u64 {
+///
+/// # Errors
+/// The first that `fails` has.
+fn fewest(all: &[u64], limit: u64, mut fails: impl FnMut(&[u64]) -> io::Result<bool>) -> io::Result<u64> {
     let mut asked = 0;
     let mut ask = |kept: &[u64]| {
         let may = asked < limit;
         asked += u64::from(may);
-        may.then(|| fails(kept))
+        may.then(|| fails(kept)).transpose()
     };
     let mut kept = all.to_vec();
-    if ask(&kept) == Some(true) {
+    if ask(&kept)? == Some(true) {
         let mut part = kept.len().div_ceil(2);
         while part > 0 {
             let (mut from, mut dropped) = (0, false);
             while from < kept.len() {
                 let without: Vec<u64> =
                     kept.iter().take(from).chain(kept.iter().skip(from + part)).copied().collect();
-                match ask(&without) {
-                    None => return asked,
+                match ask(&without)? {
+                    None => return Ok(asked),
                     Some(true) => (kept, dropped) = (without, true),
                     Some(false) => from += part,
                 }
@@ -79,7 +70,7 @@ fn fewest(all: &[u64], limit: u64, mut fails: impl FnMut(&[u64]) -> bool) -> u64
             part = if part == 1 && dropped { 1 } else { part / 2 };
         }
     }
-    asked
+    Ok(asked)
 }
 
 #[cfg(test)]
@@ -93,8 +84,9 @@ mod tests {
             if yes {
                 last = Some(kept.to_vec());
             }
-            yes
-        });
+            Ok(yes)
+        })
+        .unwrap();
         (last, asked)
     }
 

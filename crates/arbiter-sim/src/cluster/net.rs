@@ -78,6 +78,14 @@ impl Net {
         self.with(|inner| change(inner.lines.entry((from, to)).or_default()));
     }
 
+    /// Nothing passes between these and those because of this fault, in both directions; or everything again.
+    pub fn part(&self, these: &[NodeId], those: &[NodeId], fault: Option<&'static str>) {
+        for (a, b) in these.iter().flat_map(|a| those.iter().map(move |b| (*a, *b))) {
+            self.line(a, b, |line| line.cut = fault);
+            self.line(b, a, |line| line.cut = fault);
+        }
+    }
+
     /// Tells who grants a vote.
     pub fn granted(&self) -> Waiting {
         self.granted.wait()

@@ -1,5 +1,5 @@
-//! The reference case: two gateways, a witness or three, two private subnets. Patience is shortened where a run would only wait;
-//! what the safety argument rests on (τ, r, p, W) is as in the field.
+//! The reference case: two gateways, a witness or three, two private subnets. Patience is shortened where a run would
+//! only wait; what the safety argument rests on (τ, r, p, W) is as in the field.
 
 use arbiter_core::ids::{GatewayId, NodeId, PathId, RouteId};
 use arbiter_core::policy::{

@@ -258,9 +258,8 @@ async fn heal(sim: &Sim) {
     }
     let waiting = sim.net.waiting_for_admission();
     if !waiting.is_empty() || sim.some_disk_waits() {
-        // A lost disk and a stopped host are two nodes less of three, and with another host three of five: nobody is left
-        // to agree on a start. What EC2 has
-        // still to carry out comes first.
+        // A lost disk and a stopped host are two nodes less of three, and with another host three of five: nobody is
+        // left to agree on a start. What EC2 has still to carry out comes first.
         tokio::time::sleep(LATEST_CALL).await;
         for gateway in &sim.policy.gateways {
             sim.cloud.start_by_hand(&gateway.instance).await;

@@ -20,17 +20,12 @@ pub async fn examine(sim: &Sim, gateway: NodeId) {
     comes_home(sim).await;
     forget_moves(sim).await;
     let Some(leader) = sim.leader().filter(|leader| *leader != gateway) else { return };
-    cut(sim, gateway, leader, Some("cut-at-rest"));
+    sim.net.part(&[gateway], &[leader], Some("cut-at-rest"));
     tokio::time::sleep(Duration::from_millis(sim.policy.timing.report_stale_after_ms * 3)).await;
     if sim.leader() == Some(leader) {
         fails(sim, gateway, "while its leader can't hear it").await;
     }
-    cut(sim, gateway, leader, None);
-}
-
-fn cut(sim: &Sim, a: NodeId, b: NodeId, name: Option<&'static str>) {
-    sim.net.line(a, b, |line| line.cut = name);
-    sim.net.line(b, a, |line| line.cut = name);
+    sim.net.part(&[gateway], &[leader], None);
 }
 
 async fn forget_moves(sim: &Sim) {

@@ -136,6 +136,22 @@ async fn between(dice: &mut Dice, low_ms: u64, high_ms: u64) {
     tokio::time::sleep(Duration::from_millis(dice.between(low_ms, high_ms))).await;
 }
 
+/// Looks so many times, that far apart, whether it has come about. Whether it has.
+async fn until(looks: u32, apart_ms: u64, has_come: impl Fn() -> bool) -> bool {
+    for _ in 0..looks {
+        if has_come() {
+            return true;
+        }
+        tokio::time::sleep(Duration::from_millis(apart_ms)).await;
+    }
+    has_come()
+}
+
+/// All nodes but this one.
+fn others(sim: &Sim, node: NodeId) -> Vec<NodeId> {
+    sim.nodes.iter().copied().filter(|other| *other != node).collect()
+}
+
 /// Any node.
 fn anybody(sim: &Sim, dice: &mut Dice) -> NodeId {
     dice.pick(&sim.nodes).unwrap_or(GATEWAYS[0])

@@ -1,6 +1,6 @@
 //! Trouble of the network.
 
-use super::{anybody, between, follower, leader};
+use super::{anybody, between, follower, leader, others};
 use crate::cluster::dice::Dice;
 use crate::cluster::policy::GATEWAYS;
 use crate::cluster::sim::Sim;
@@ -8,12 +8,8 @@ use arbiter_core::ids::NodeId;
 use std::sync::Arc;
 use std::time::Duration;
 
-fn others(sim: &Sim, node: NodeId) -> impl Iterator<Item = NodeId> {
-    sim.nodes.iter().copied().filter(move |other| *other != node)
-}
-
 fn every_direction(sim: &Sim) -> impl Iterator<Item = (NodeId, NodeId)> {
-    sim.nodes.iter().flat_map(|from| others(sim, *from).map(move |to| (*from, to)))
+    sim.nodes.iter().flat_map(|from| others(sim, *from).into_iter().map(move |to| (*from, to)))
 }
 
 /// Cuts these directions for a while.
@@ -28,7 +24,7 @@ async fn cut(sim: &Sim, name: &'static str, lines: &[(NodeId, NodeId)], dice: &m
 }
 
 fn around(sim: &Sim, node: NodeId) -> Vec<(NodeId, NodeId)> {
-    others(sim, node).flat_map(|other| [(node, other), (other, node)]).collect()
+    apart(&[node], &others(sim, node))
 }
 
 pub(super) async fn cut_leader(sim: Arc<Sim>, mut dice: Dice) {
@@ -44,9 +40,8 @@ pub(super) async fn cut_follower(sim: Arc<Sim>, mut dice: Dice) {
 /// Two can't hear each other; the others hear both.
 pub(super) async fn cut_line(sim: Arc<Sim>, mut dice: Dice) {
     let a = anybody(&sim, &mut dice);
-    let ends: Vec<NodeId> = others(&sim, a).collect();
-    if let Some(b) = dice.pick(&ends) {
-        cut(&sim, "cut-line", &[(a, b), (b, a)], &mut dice, (500, 15_000)).await;
+    if let Some(b) = dice.pick(&others(&sim, a)) {
+        cut(&sim, "cut-line", &apart(&[a], &[b]), &mut dice, (500, 15_000)).await;
     }
 }
 
@@ -58,7 +53,7 @@ fn apart(these: &[NodeId], those: &[NodeId]) -> Vec<(NodeId, NodeId)> {
 /// A minority apart from the rest, the leader among it or not.
 async fn minority(sim: &Sim, name: &'static str, with_leader: bool, dice: &mut Dice) {
     let leader = leader(sim, dice);
-    let mut rest: Vec<NodeId> = others(sim, leader).collect();
+    let mut rest = others(sim, leader);
     dice.shuffle(&mut rest);
     let largest = sim.nodes.len().saturating_sub(1) / 2;
     let size = usize::try_from(dice.between(1, largest as u64)).unwrap_or(1);
@@ -110,13 +105,13 @@ pub(super) async fn cut_all(sim: Arc<Sim>, mut dice: Dice) {
 
 pub(super) async fn one_way_out(sim: Arc<Sim>, mut dice: Dice) {
     let node = leader(&sim, &mut dice);
-    let lines: Vec<_> = others(&sim, node).map(|other| (node, other)).collect();
+    let lines: Vec<_> = others(&sim, node).into_iter().map(|other| (node, other)).collect();
     cut(&sim, "one-way-out", &lines, &mut dice, (300, 8_000)).await;
 }
 
 pub(super) async fn one_way_in(sim: Arc<Sim>, mut dice: Dice) {
     let node = leader(&sim, &mut dice);
-    let lines: Vec<_> = others(&sim, node).map(|other| (other, node)).collect();
+    let lines: Vec<_> = others(&sim, node).into_iter().map(|other| (other, node)).collect();
     cut(&sim, "one-way-in", &lines, &mut dice, (300, 8_000)).await;
 }
 
@@ -162,10 +157,10 @@ pub(super) async fn late_reports(sim: Arc<Sim>, mut dice: Dice) {
     let node = dice.pick(&GATEWAYS).unwrap_or(GATEWAYS[0]);
     let late_ms = dice.between(8_000, 12_000);
     sim.truth.tunnel_is(node, true);
-    others(&sim, node).for_each(|other| sim.net.line(node, other, |line| line.late_ms = late_ms));
+    others(&sim, node).into_iter().for_each(|other| sim.net.line(node, other, |line| line.late_ms = late_ms));
     between(&mut dice, 500, 1_500).await;
     sim.truth.tunnel_is(node, false);
     tokio::time::sleep(Duration::from_millis(late_ms)).await;
     between(&mut dice, 1_500, 3_000).await;
-    others(&sim, node).for_each(|other| sim.net.line(node, other, |line| line.late_ms = 0));
+    others(&sim, node).into_iter().for_each(|other| sim.net.line(node, other, |line| line.late_ms = 0));
 }

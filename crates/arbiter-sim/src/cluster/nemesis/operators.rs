@@ -78,15 +78,11 @@ pub(super) async fn restart_both(sim: Arc<Sim>, mut dice: Dice) {
         let (gateway, reason) = (gateway.id.clone(), "new kernels".to_owned());
         let operation = Operation::RestartGateway { gateway, reason, force: true };
         ask(&sim, "operator-restart-both", operation).await;
-        let open = |sim: &Sim| {
+        let open = || {
             let state = sim.leader().and_then(|leader| sim.state(leader));
             state.is_some_and(|state| state.slot.is_some())
         };
-        let mut waited = 0;
-        while !open(&sim) && waited < 300 {
-            waited += 1;
-            tokio::time::sleep(Duration::from_millis(10)).await;
-        }
+        super::until(300, 10, open).await;
         between(&mut dice, 10, 1_000).await;
     }
 }
@@ -101,8 +97,9 @@ pub(super) async fn policy(sim: Arc<Sim>, _: Dice) {
 
 pub(super) async fn handover(sim: Arc<Sim>, mut dice: Dice) {
     let Some(leader) = sim.leader() else { return };
-    let others: Vec<_> = sim.nodes.iter().copied().filter(|node| *node != leader).collect();
-    let (Some(to), Some(control)) = (dice.pick(&others), sim.net.control(leader)) else { return };
+    let (Some(to), Some(control)) = (dice.pick(&super::others(&sim, leader)), sim.net.control(leader)) else {
+        return;
+    };
     let asked = tokio::time::timeout(Duration::from_secs(12), control.hand_over(to)).await;
     if let Ok(Ok(())) = asked {
         sim.tape.landed("operator-handover");

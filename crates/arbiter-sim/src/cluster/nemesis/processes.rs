@@ -37,12 +37,7 @@ pub(super) async fn unsynced_lost(sim: Arc<Sim>, mut dice: Dice) {
     let node = anybody(&sim, &mut dice);
     if let Some(disk) = sim.disk(node) {
         disk.set_sync_latency(Duration::from_millis(150));
-        for _ in 0..200 {
-            if disk.unsynced() > 0 {
-                break;
-            }
-            tokio::time::sleep(Duration::from_millis(10)).await;
-        }
+        super::until(200, 10, || disk.unsynced() > 0).await;
         sim.crash(node, 0, Duration::from_millis(dice.between(50, 2_000)));
         disk.set_sync_latency(Duration::ZERO);
     }
@@ -56,11 +51,7 @@ pub(super) async fn torn_tail(sim: Arc<Sim>, mut dice: Dice) {
     let busy = Arc::clone(&sim);
     let busy = tokio::spawn(async move { super::writes::entries(&busy, 100).await });
     let wanted = usize::try_from(dice.between(2, 5)).unwrap_or(2);
-    let mut waited = 0;
-    while disk.unsynced() < wanted && waited < 300 {
-        waited += 1;
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
+    super::until(300, 10, || disk.unsynced() >= wanted).await;
     busy.abort();
     if let Some(most) = disk.unsynced().checked_sub(1).filter(|most| *most > 0) {
         let kept = usize::try_from(dice.between(1, most as u64)).unwrap_or(1);
@@ -90,7 +81,8 @@ pub(super) async fn failing_disk(sim: Arc<Sim>, mut dice: Dice) {
 }
 
 pub(super) async fn wiped_disk(sim: Arc<Sim>, mut dice: Dice) {
-    // More than one lost disk of three is more than Raft can bear (of five, more than two): the last one must be back with all that it lost.
+    // More than one lost disk of three is more than Raft can bear (of five, more than two): the last one must be back
+    // with all that it lost.
     if !sim.net.waiting_for_admission().is_empty() || !sim.all_are_back() {
         return;
     }

@@ -1,6 +1,6 @@
 //! A call is under way, its leader is overtaken, and the successor wants something else: what the takeover rules are for.
 
-use super::between;
+use super::{between, others};
 use crate::cluster::dice::Dice;
 use crate::cluster::happening::Waiting;
 use crate::cluster::held::Trap;
@@ -66,10 +66,7 @@ impl Flight {
 
 /// Cuts a node off, both ways.
 fn cut(sim: &Sim, node: NodeId, name: Option<&'static str>) {
-    for &other in sim.nodes.iter().filter(|other| **other != node) {
-        sim.net.line(node, other, |line| line.cut = name);
-        sim.net.line(other, node, |line| line.cut = name);
-    }
+    sim.net.part(&[node], &others(sim, node), name);
 }
 
 /// The answer to an intent comes late, but in time; its leader is cut off when its call has left.

@@ -23,7 +23,7 @@ struct Ballot<'a> {
 impl<'a> Ballot<'a> {
     /// The second candidate hears nothing of the first one, nor of the voter.
     fn begin(sim: &'a Sim, name: &'static str, voter: NodeId) -> Option<Self> {
-        let mut others: Vec<NodeId> = sim.nodes.iter().copied().filter(|node| *node != voter).collect();
+        let mut others = super::others(sim, voter);
         others.sort_unstable();
         let [second, .., first] = others[..] else { return None };
         let ballot = Self { sim, name, voter, first, second };
@@ -33,9 +33,7 @@ impl<'a> Ballot<'a> {
     }
 
     fn part(&self, a: NodeId, b: NodeId, apart: bool) {
-        let name = apart.then_some(self.name);
-        self.sim.net.line(a, b, |line| line.cut = name);
-        self.sim.net.line(b, a, |line| line.cut = name);
+        self.sim.net.part(&[a], &[b], apart.then_some(self.name));
     }
 
     async fn stands(&self, candidate: NodeId) {
@@ -48,11 +46,7 @@ impl<'a> Ballot<'a> {
     async fn once_more(&self, dice: &mut Dice) {
         self.part(self.voter, self.first, true);
         self.part(self.second, self.voter, false);
-        let mut waited = 0;
-        while self.sim.raft(self.voter).is_none() && waited < 100 {
-            waited += 1;
-            tokio::time::sleep(Duration::from_millis(10)).await;
-        }
+        super::until(100, 10, || self.sim.raft(self.voter).is_some()).await;
         // For as long as a lease the voter refuses anybody: what its disk remembers last is that it led, or followed.
         let lease_ms = Timings::default().election_timeout_max_ms;
         super::between(dice, lease_ms, lease_ms + 150).await;

@@ -67,11 +67,7 @@ pub(super) async fn relapse(sim: Arc<Sim>, mut dice: Dice) {
             sim.tape.say(format!("the host of node {gateway} dies, as so often"));
             sim.host_dies(gateway);
         }
-        let mut waited = 0;
-        while sim.truth.host_is_dead(gateway) && waited < 300 {
-            waited += 1;
-            tokio::time::sleep(Duration::from_millis(100)).await;
-        }
+        super::until(300, 100, || !sim.truth.host_is_dead(gateway)).await;
         between(&mut dice, 300, 2_000).await;
         let Some(leader) = sim.leader() else { continue };
         if dice.chance(300) {

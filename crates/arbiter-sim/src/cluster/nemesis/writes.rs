@@ -1,6 +1,6 @@
 //! The power is cut in the midst of a write, at each moment of each kind of write that the store knows.
 
-use super::{anybody, between, follower};
+use super::{anybody, between, follower, others, until};
 use crate::cluster::dice::Dice;
 use crate::cluster::sim::Sim;
 use arbiter_core::command::{Command, Operation, Proposal, Stamp};
@@ -77,12 +77,7 @@ impl Armed {
 
     /// Waits for it, for a while. Whether there was a crash.
     pub(super) async fn waited_for(&self, patience: Duration) -> bool {
-        let over = async {
-            while !self.is_over() {
-                tokio::time::sleep(Duration::from_millis(5)).await;
-            }
-        };
-        tokio::time::timeout(patience, over).await.is_ok()
+        tokio::time::timeout(patience, until(u32::MAX, 5, || self.is_over())).await.is_ok()
     }
 }
 
@@ -145,17 +140,12 @@ pub(super) async fn at_entries(sim: Arc<Sim>, mut dice: Dice) {
 async fn by_a_bare_majority(sim: &Arc<Sim>, dice: &mut Dice) {
     let (Some(leader), Some(route)) = (sim.leader(), sim.policy.routes.first()) else { return };
     let Some(home) = route.paths.first().cloned() else { return };
-    let mut deaf: Vec<NodeId> = sim.nodes.iter().copied().filter(|node| *node != leader).collect();
+    let mut deaf = others(sim, leader);
     dice.shuffle(&mut deaf);
     let mut hearing = deaf.split_off(sim.nodes.len() / 2);
     let Some(victim) = hearing.pop() else { return };
     hearing.push(leader);
-    let part = |these: &[NodeId], those: &[NodeId], name| {
-        for (a, b) in these.iter().flat_map(|a| those.iter().map(move |b| (*a, *b))) {
-            sim.net.line(a, b, |line| line.cut = name);
-            sim.net.line(b, a, |line| line.cut = name);
-        }
-    };
+    let part = |these: &[NodeId], those: &[NodeId], name| sim.net.part(these, those, name);
     let cut = Some("cut-to-outvote");
     part(&hearing, &deaf, cut);
     part(&[victim], &deaf, cut);
@@ -166,11 +156,7 @@ async fn by_a_bare_majority(sim: &Arc<Sim>, dice: &mut Dice) {
     part(&hearing, &[victim], cut);
     part(&[victim], &deaf, None);
     armed.waited_for(PATIENCE).await;
-    let mut waited = 0;
-    while sim.leader().is_none_or(|newest| hearing.contains(&newest)) && waited < 500 {
-        waited += 1;
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
+    until(500, 10, || sim.leader().is_some_and(|newest| !hearing.contains(&newest))).await;
     between(dice, 200, 1_000).await;
     part(&hearing, &deaf, None);
     part(&hearing, &[victim], None);
@@ -210,25 +196,15 @@ pub(super) async fn at_truncation(sim: Arc<Sim>, mut dice: Dice) {
     let Some((leader, raft)) = sim.leader().and_then(|leader| Some((leader, sim.raft(leader)?))) else {
         return;
     };
-    let others: Vec<NodeId> = sim.nodes.iter().copied().filter(|node| *node != leader).collect();
-    let part = |name| {
-        for other in &others {
-            sim.net.line(leader, *other, |line| line.cut = name);
-            sim.net.line(*other, leader, |line| line.cut = name);
-        }
-    };
-    part(Some("cut-to-forget"));
+    let others = others(&sim, leader);
+    sim.net.part(&[leader], &others, Some("cut-to-forget"));
     for _ in 0..3 {
         drop(raft.propose(nothing(), Duration::from_millis(20)).await);
     }
-    let mut waited = 0;
-    while sim.leader().is_none_or(|newest| newest == leader) && waited < 800 {
-        waited += 1;
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
+    until(800, 10, || sim.leader().is_some_and(|newest| newest != leader)).await;
     let down_ms = dice.between(50, 2_000);
     let armed = Armed::set(&sim, "crash-at-truncation", leader, (Written::Truncation, 0), down_ms, &mut dice);
-    part(None);
+    sim.net.part(&[leader], &others, None);
     entries(&sim, 2).await;
     armed.waited_for(PATIENCE).await;
 }
@@ -236,13 +212,8 @@ pub(super) async fn at_truncation(sim: Arc<Sim>, mut dice: Dice) {
 /// A disk is lost; the power is cut while the new one is told whose it is, or that it belongs to the cluster.
 pub(super) async fn at_identity(sim: Arc<Sim>, mut dice: Dice) {
     // No second lost disk before the first one's node is back with all that it lost (see `wiped_disk`).
-    let mut waited = 0;
-    while !sim.net.waiting_for_admission().is_empty() || !sim.all_are_back() {
-        if waited == 100 {
-            return;
-        }
-        waited += 1;
-        tokio::time::sleep(Duration::from_millis(50)).await;
+    if !until(100, 50, || sim.net.waiting_for_admission().is_empty() && sim.all_are_back()).await {
+        return;
     }
     let node = anybody(&sim, &mut dice);
     sim.wipe(node, Duration::from_millis(dice.between(50, 500)));

@@ -106,7 +106,7 @@ fn look_for(
         found.says = Some(violation.says.clone());
         found.repeat = Some(shape.repeat(done.seed));
         if let Some(limit) = minimise {
-            found.minimised = minimised(done.seed, &shape, limit)?;
+            found.minimised = minimised(&done, &shape, limit)?;
         }
     }
     Ok((found, done))
