@@ -15,8 +15,9 @@ pub(crate) enum Bug {
     NoSync,
 }
 
-/// How many lines later a barrier comes that nobody waits for.
-const LATER: usize = 60;
+/// How many lines later a barrier comes that nobody waits for: more than lie between a write and its acknowledgement, also
+/// where three processes say much else.
+const LATER: usize = 400;
 
 impl Bug {
     pub const ALL: [Self; 3] = [Self::AcknowledgedBeforeSync, Self::WrongFileSynced, Self::NoSync];
@@ -36,7 +37,7 @@ impl Bug {
     pub fn plant(self, recording: &Recording) -> anyhow::Result<Recording> {
         let mut events: Vec<Event> = recording.events.iter().filter_map(|event| self.change(event)).collect();
         events.sort_by_key(|event| (event.end, event.begin));
-        Recording::of(events, recording.folders.clone())
+        Recording::of(events, &recording.folders)
     }
 
     fn change(self, event: &Event) -> Option<Event> {
