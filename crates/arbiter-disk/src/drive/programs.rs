@@ -246,10 +246,10 @@ impl Cluster {
     }
 }
 
-/// Three addresses that no other cluster of this machine has.
+/// Three addresses that no other cluster of this machine has: in the upper half of the loopback network, where nobody lives.
 fn own_addresses() -> impl Iterator<Item = Ipv4Addr> {
     let [.., second, third] = std::process::id().to_be_bytes();
-    (1..).map(move |last| Ipv4Addr::new(127, second, third, last))
+    (1..).map(move |last| Ipv4Addr::new(127, second | 128, third, last))
 }
 
 fn request(requests: &AtomicU64, operation: Operation) -> v1::OperateRequest {
