@@ -54,8 +54,8 @@ const TABLE: &[Allowed] = &[
         "arbiter-bench",
         &["arbiter-core", "arbiter-config", "arbiter-proto", "arbiter-raft", "arbiter-lab"],
     ),
-    // It drives real nodes, reads what they told each other, and opens what a power cut has left.
-    allowed("arbiter-disk", &["arbiter-core", "arbiter-proto", "arbiter-raft"]),
+    // It drives real nodes, started as the lab starts them, reads what they told each other, and opens what a power cut has left.
+    allowed("arbiter-disk", &["arbiter-core", "arbiter-proto", "arbiter-raft", "arbiter-lab"]),
     allowed("arbiter-sim", &["arbiter-core", "arbiter-raft", "arbiter-control"]),
     // It feeds every reader of foreign bytes.
     allowed(

@@ -1,9 +1,10 @@
 //! The first judgement: every claim about a disk comes after a successful sync of the bytes that it rests on.
 
+use crate::disk::Disk;
 use crate::talk::{Claim, Claimed, Leader, LogId};
 use crate::trace::{Call, Event};
 use serde::de::DeserializeOwned;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::path::{Path, PathBuf};
 
@@ -69,16 +70,22 @@ struct Durable {
 }
 
 /// Judges every claim.
-pub(crate) fn judge(events: &[Event], claims: &[Claim], folders: &BTreeMap<u64, PathBuf>) -> Vec<Untrue> {
-    let disks: BTreeMap<u64, Durable> =
-        folders.iter().map(|(node, folder)| (*node, Durable::read(events, folder))).collect();
+pub(crate) fn judge(events: &[Event], claims: &[Claim], disks: &[Disk]) -> Vec<Untrue> {
+    let nodes: BTreeSet<u64> = disks.iter().map(|disk| disk.node).collect();
+    let durable: Vec<(&Disk, Durable)> =
+        disks.iter().map(|disk| (disk, Durable::read(events, disk))).collect();
     let verdict = |claim: &Claim| {
         let wrong = match claim.what {
+            // Committed once is committed for ever, also if one of these disks is lost.
             Claimed::Committed(entry) => {
-                let holders = disks.values().filter(|disk| disk.holds(entry, claim.at).is_ok()).count();
-                (holders * 2 <= disks.len()).then_some(Why::NoMajority)
+                let holders = durable.iter().filter(|(_, durable)| durable.holds(entry, claim.at).is_ok());
+                let holders: BTreeSet<u64> = holders.map(|(disk, _)| disk.node).collect();
+                (holders.len() * 2 <= nodes.len()).then_some(Why::NoMajority)
             }
-            _ => disks.get(&claim.node).map_or(Some(Why::NeverWritten), |disk| disk.refutes(claim)),
+            _ => {
+                let own = durable.iter().find(|(disk, _)| disk.node == claim.node && disk.is_in(claim.at));
+                own.map_or(Some(Why::NeverWritten), |(_, durable)| durable.refutes(claim))
+            }
         };
         wrong.map(|why| Untrue { claim: *claim, why })
     };
@@ -86,12 +93,13 @@ pub(crate) fn judge(events: &[Event], claims: &[Claim], folders: &BTreeMap<u64, 
 }
 
 impl Durable {
-    fn read(events: &[Event], folder: &Path) -> Self {
+    fn read(events: &[Event], disk: &Disk) -> Self {
+        let folder = disk.folder.as_path();
         let data = folder.join(DATA);
-        let syncs = Syncs::of(events);
+        let syncs = Syncs::of(disk.events(events));
         let mut durable = Self::default();
         let needed = [folder.join(SETTINGS), data.clone(), folder.join("store"), folder.to_owned()];
-        for event in events {
+        for event in disk.events(events) {
             match &event.call {
                 Call::Write { path, bytes, .. } if *path == data => {
                     durable.take_in(bytes, syncs.since(&data, event.end));
@@ -167,7 +175,7 @@ fn note<K: Ord>(known: &mut BTreeMap<K, Option<Since>>, key: K, since: Option<Si
 struct Syncs<'a>(BTreeMap<&'a Path, Vec<(usize, usize)>>);
 
 impl<'a> Syncs<'a> {
-    fn of(events: &'a [Event]) -> Self {
+    fn of(events: impl Iterator<Item = &'a Event>) -> Self {
         let mut syncs: BTreeMap<&Path, Vec<_>> = BTreeMap::new();
         for event in events {
             if let Call::Sync { path, ok: true, .. } = &event.call {
@@ -218,8 +226,8 @@ mod tests {
         events.sort_by_key(|event| (event.end, event.begin));
         let (claims, _) = claims(&events);
         assert!(!claims.is_empty());
-        let folders = [(2, FOLDER.into())].into();
-        judge(&events, &claims, &folders).into_iter().map(|untrue| untrue.why).collect()
+        let disks = Disk::all(&events, &[(2, FOLDER.into())].into());
+        judge(&events, &claims, &disks).into_iter().map(|untrue| untrue.why).collect()
     }
 
     const VOTED: &str = "key\u{1}{\"leader_id\":{\"term\":4,\"node_id\":1},\"committed\":false}";
@@ -260,6 +268,15 @@ mod tests {
             events.extend([write(20, path, &bytes), sync((22, 25), path, true)]);
             assert_eq!(wrong(events), [Why::NeverWritten], "{path} {bytes}");
         }
+    }
+
+    #[test]
+    fn a_disk_that_was_lost_remembers_nothing_for_the_next() {
+        let mut events = exchange(1, (10, 30), vote(4)).to_vec();
+        events.extend([write(20, "/n/store/db", VOTED), sync((22, 25), "/n/store/db", true)]);
+        let call = Call::Rename { from: FOLDER.into(), to: "/lost".into() };
+        events.push(Event { begin: 27, end: 27, call });
+        assert_eq!(wrong(events), [Why::NeverWritten]);
     }
 
     #[test]

@@ -1,11 +1,13 @@
 //! `arbiter-disk`: proves that what a node acknowledges is on its disk. `scripts/disk` builds it and starts it.
 //!
-//! It records what three real nodes do to their disks and say to each other, by `strace`. Over the recording come two
-//! judgements, which know nothing of each other: [`barrier`] by the order of system calls, [`replay`] by all that a power
-//! cut may leave. Each is then shown recordings in which a bug was planted, and must find it.
+//! It records what three nodes do to their disks and say to each other, by `strace`: three processes of `arbiterd`, and
+//! one of its parts, whose log turns over faster. Over each recording come two judgements, which know nothing of each other:
+//! [`barrier`] by the order of system calls, [`replay`] by all that a power cut may leave. Each is then shown recordings in
+//! which a bug was planted, and must find it.
 
 mod barrier;
 mod command;
+mod disk;
 mod drive;
 mod planted;
 mod record;

@@ -15,9 +15,6 @@ pub(crate) enum Bug {
     NoSync,
 }
 
-/// How many lines later a barrier comes that nobody waits for.
-const LATER: usize = 60;
-
 impl Bug {
     pub const ALL: [Self; 3] = [Self::AcknowledgedBeforeSync, Self::WrongFileSynced, Self::NoSync];
 
@@ -34,18 +31,21 @@ impl Bug {
     /// # Errors
     /// None is expected: the claims are what they were.
     pub fn plant(self, recording: &Recording) -> anyhow::Result<Recording> {
-        let mut events: Vec<Event> = recording.events.iter().filter_map(|event| self.change(event)).collect();
+        let mut events: Vec<Event> =
+            recording.events.iter().filter_map(|event| self.change(event, recording)).collect();
         events.sort_by_key(|event| (event.end, event.begin));
-        Recording::of(events, recording.folders.clone())
+        Recording::of(events, &recording.folders)
     }
 
-    fn change(self, event: &Event) -> Option<Event> {
+    fn change(self, event: &Event, recording: &Recording) -> Option<Event> {
         let mut event = event.clone();
         if let Call::Sync { path, only_data: true, .. } = &mut event.call {
             match self {
                 Self::AcknowledgedBeforeSync => {
-                    event.begin += LATER;
-                    event.end += LATER;
+                    if let Some(word) = next_word(recording, path, event.end) {
+                        event.begin = word + 1;
+                        event.end = word + 1;
+                    }
                 }
                 Self::WrongFileSynced => {
                     let folder = path.parent().and_then(Path::parent).unwrap_or(path).to_owned();
@@ -56,4 +56,11 @@ impl Bug {
         }
         Some(event)
     }
+}
+
+/// Where a node says something of its disk next, after a line.
+fn next_word(recording: &Recording, path: &Path, after: usize) -> Option<usize> {
+    let (node, _) = recording.folders.iter().find(|(_, folder)| path.starts_with(folder))?;
+    let later = recording.claims.partition_point(|claim| claim.at <= after);
+    recording.claims.get(later..)?.iter().find(|claim| claim.node == *node).map(|claim| claim.at)
 }

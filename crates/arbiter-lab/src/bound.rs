@@ -49,7 +49,7 @@ pub fn become_bound(args: &BoundArgs) -> anyhow::Result<Infallible> {
 }
 
 /// The command for a program that shall end with this one; arguments and environment are to be added.
-pub(crate) fn bound(program: impl AsRef<OsStr>) -> Command {
+pub fn bound(program: impl AsRef<OsStr>) -> Command {
     let mut command = Command::new(MYSELF);
     command.arg(SUBCOMMAND).arg("--to").arg(std::process::id().to_string()).arg("--").arg(program);
     command

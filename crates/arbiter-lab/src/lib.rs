@@ -13,6 +13,6 @@ pub mod history;
 pub mod net;
 pub mod programs;
 mod seeing;
-mod signals;
+pub mod signals;
 pub mod targets;
 pub mod world;

@@ -4,14 +4,17 @@ use anyhow::Context;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 /// What the shell gives to a program that Ctrl-C ended.
-pub(crate) const INTERRUPTED: u8 = 130;
+pub const INTERRUPTED: u8 = 130;
 
 /// The signals that end it.
 #[derive(Debug)]
-pub(crate) struct Signals([Signal; 3]);
+pub struct Signals([Signal; 3]);
 
 impl Signals {
     /// Catches them from now on.
+    ///
+    /// # Errors
+    /// The system does not let them be caught.
     pub fn new() -> anyhow::Result<Self> {
         let catch = |kind| signal(kind).context("signals can't be caught");
         let [interrupt, terminate, hang_up] =

@@ -47,7 +47,7 @@ pub(super) enum Change {
 }
 
 /// All that happened to a folder and what is in it.
-pub(super) fn steps(events: &[Event], folder: &Path) -> Vec<Step> {
+pub(super) fn steps<'a>(events: impl Iterator<Item = &'a Event>, folder: &Path) -> Vec<Step> {
     let mut ends: BTreeMap<&Path, u64> = BTreeMap::new();
     let mut steps = Vec::new();
     for event in events {

@@ -7,6 +7,7 @@ mod files;
 mod opening;
 mod owed;
 
+use crate::disk::Disk;
 use crate::record::Recording;
 use anyhow::Context;
 use files::{Changes, Image, Step, variants};
@@ -55,45 +56,53 @@ pub(crate) struct Replayed {
 /// What is replayed of a recording.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Scope {
-    /// Every so many crash points one is tried; those at which much was unsynced are tried in any case.
+    /// Every so many crash points one is tried.
     pub stride: usize,
-    /// So many violations are enough.
-    pub enough: usize,
+    /// The same of those at which much was unsynced.
+    pub stride_of_many: usize,
 }
 
-/// How many unsynced changes make a crash point one that is tried in any case.
+/// How many unsynced changes are much.
 const MANY_UNSYNCED: usize = 7;
 
-/// Cuts the power of every node at every moment.
+/// Cuts the power of every node at every moment, until there are enough violations.
 ///
 /// # Errors
 /// A disk can't be made anew.
-pub(crate) fn replay(recording: &Recording, scope: Scope) -> anyhow::Result<Replayed> {
-    let place = Place::make()?;
+pub(crate) fn replay(
+    recording: &Recording,
+    place: &Place,
+    scope: Scope,
+    enough: usize,
+) -> anyhow::Result<Replayed> {
     let mut replayed = Replayed::default();
-    for (node, folder) in &recording.folders {
-        let debts = Debts::of(recording, *node);
-        replay_one(&place, (*node, folder), recording, &debts, scope, &mut replayed)?;
+    for disk in &recording.disks {
+        replay_one(place, disk, recording, scope, enough, &mut replayed)?;
+        if replayed.lost.len() >= enough {
+            break;
+        }
     }
     Ok(replayed)
 }
 
 fn replay_one(
     place: &Place,
-    (node, folder): (u64, &Path),
+    disk: &Disk,
     recording: &Recording,
-    debts: &Debts,
     scope: Scope,
+    enough: usize,
     replayed: &mut Replayed,
 ) -> anyhow::Result<()> {
-    let mut changes = Changes::new(folder);
+    let debts = Debts::of(recording, disk);
+    let mut changes = Changes::new(&disk.folder);
     let mut known: BTreeMap<u64, Outcome> = BTreeMap::new();
-    let steps = files::steps(&recording.events, folder);
+    let steps = files::steps(disk.events(&recording.events), &disk.folder);
     for (number, step) in steps.iter().enumerate() {
         changes.take(step);
         let unsynced = changes.unsynced();
         replayed.most_unsynced = replayed.most_unsynced.max(unsynced);
-        if matches!(step, Step::Synced { .. }) || (number % scope.stride != 0 && unsynced < MANY_UNSYNCED) {
+        let stride = if unsynced < MANY_UNSYNCED { scope.stride } else { scope.stride_of_many };
+        if matches!(step, Step::Synced { .. }) || number % stride != 0 {
             continue;
         }
         replayed.crash_points += 1;
@@ -113,8 +122,8 @@ fn replay_one(
             };
             if let Some(what) = judge(outcome, &owed, replayed) {
                 let image = variant.to_string();
-                replayed.lost.push(Lost { node, line: step.line(), image, what });
-                if replayed.lost.len() >= scope.enough {
+                replayed.lost.push(Lost { node: disk.node, line: step.line(), image, what });
+                if replayed.lost.len() >= enough {
                     return Ok(());
                 }
             }
@@ -137,13 +146,23 @@ fn judge(outcome: &Outcome, owed: &Owed, replayed: &mut Replayed) -> Option<Stri
 }
 
 /// Where disks are made anew: in memory if there is such a file system, since the store syncs while it opens.
-struct Place(TempDir);
+#[derive(Debug)]
+pub(crate) struct Place(TempDir);
 
 impl Place {
-    fn make() -> anyhow::Result<Self> {
+    /// A folder of its own, which goes when this is dropped.
+    ///
+    /// # Errors
+    /// There is no room for it.
+    pub fn make() -> anyhow::Result<Self> {
         let memory = PathBuf::from("/dev/shm");
         let made = tempfile::tempdir_in(&memory).or_else(|_| tempfile::tempdir());
         Ok(Self(made.context("no folder can be made for disks")?))
+    }
+
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        self.0.path()
     }
 
     fn open(&self, image: &Image) -> anyhow::Result<Outcome> {

@@ -2,6 +2,7 @@
 //! cut off since.
 
 use super::opening::Found;
+use crate::disk::Disk;
 use crate::record::Recording;
 use crate::talk::{Claimed, Leader, LogId};
 use std::collections::BTreeMap;
@@ -22,12 +23,14 @@ pub(super) struct Debts {
 }
 
 impl Debts {
-    pub fn of(recording: &Recording, node: u64) -> Self {
+    pub fn of(recording: &Recording, disk: &Disk) -> Self {
         let mut given: BTreeMap<u64, LogId> = BTreeMap::new();
         let mut owed = Owed::default();
         let mut since = Vec::new();
-        let mut told = recording.told.iter().filter(|told| told.node == node).peekable();
-        for claim in recording.claims.iter().filter(|claim| claim.node == node) {
+        let mut told =
+            recording.told.iter().filter(|told| told.node == disk.node && disk.is_in(told.at)).peekable();
+        let claims = recording.claims.iter().filter(|claim| claim.node == disk.node && disk.is_in(claim.at));
+        for claim in claims {
             while let Some(told) = told.next_if(|told| told.at <= claim.at) {
                 for entry in &told.entries {
                     // Another leader's entry in that place: what stands there and behind may be cut off.

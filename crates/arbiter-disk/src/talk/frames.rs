@@ -12,6 +12,9 @@ const HEADER: usize = 9;
 const DATA: u8 = 0;
 const PADDED: u8 = 8;
 
+/// A longer frame than this nobody may send unasked. What begins with one is another protocol.
+const FIRST_MOST: usize = 16 * 1024;
+
 /// A gRPC message before its bytes: a flag, and its length.
 const PREFIX: usize = 5;
 
@@ -21,11 +24,15 @@ pub(super) struct Direction {
     bytes: Vec<u8>,
     streams: BTreeMap<u32, Vec<u8>>,
     begun: bool,
+    foreign: bool,
 }
 
 impl Direction {
     /// Adds bytes; returns the messages that are complete now, with their stream.
     pub fn add(&mut self, bytes: &[u8]) -> Vec<(u32, Vec<u8>)> {
+        if self.foreign {
+            return Vec::new();
+        }
         self.bytes.extend_from_slice(bytes);
         if !self.begun {
             if self.bytes.len() < PREFACE.len() && PREFACE.starts_with(&self.bytes) {
@@ -34,7 +41,13 @@ impl Direction {
             if self.bytes.starts_with(PREFACE) {
                 self.bytes.drain(..PREFACE.len());
             }
+            let Some([l0, l1, l2]) = self.bytes.first_chunk().copied() else { return Vec::new() };
             self.begun = true;
+            if u32::from_be_bytes([0, l0, l1, l2]) as usize > FIRST_MOST {
+                self.foreign = true;
+                self.bytes = Vec::new();
+                return Vec::new();
+            }
         }
         let mut messages = Vec::new();
         while let Some(header) = self.bytes.first_chunk::<HEADER>() {
@@ -101,5 +114,12 @@ mod tests {
         let mut cut = Direction::default();
         let found: Vec<_> = bytes.chunks(1).flat_map(|byte| cut.add(byte)).collect();
         assert_eq!(found, wanted);
+    }
+
+    #[test]
+    fn what_is_not_http_2_says_nothing() {
+        let mut other = Direction::default();
+        assert_eq!(other.add(b"HTTP/1.1 200 OK\r\n"), []);
+        assert_eq!(other.add(&framed(1, b"one")), []);
     }
 }

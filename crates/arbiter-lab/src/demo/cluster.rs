@@ -7,7 +7,7 @@ use std::net::SocketAddr;
 
 /// One of the three nodes, or of the five that some partition tests have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Node {
+pub enum Node {
     /// On gateway strongswan-1.
     One,
     /// On gateway strongswan-2.
@@ -25,6 +25,7 @@ impl Node {
     pub const ALL: [Self; 3] = [Self::One, Self::Two, Self::Witness];
     /// With two more witnesses.
     pub const FIVE: [Self; 5] = [Self::One, Self::Two, Self::Witness, Self::Witness2, Self::Witness3];
+    /// Those that carry traffic.
     pub const GATEWAYS: [Self; 2] = [Self::One, Self::Two];
 
     /// Its name in the configuration; a gateway bears the name of its node.
@@ -38,6 +39,7 @@ impl Node {
         }
     }
 
+    /// Its Raft id.
     pub const fn number(self) -> u64 {
         match self {
             Self::One => 1,
@@ -48,6 +50,7 @@ impl Node {
         }
     }
 
+    /// The zone that it is in.
     pub const fn zone(self) -> &'static str {
         match self {
             Self::One | Self::Witness2 => "cn-north-1a",
@@ -73,7 +76,7 @@ impl Node {
     }
 
     /// What runs on it as a gateway; none for the witness.
-    pub const fn gateway(self) -> Option<Gateway> {
+    pub(crate) const fn gateway(self) -> Option<Gateway> {
         match self {
             Self::One => Some(GATEWAY_1),
             Self::Two => Some(GATEWAY_2),
@@ -135,7 +138,7 @@ pub(crate) fn probe_of(gateway: Node, observer: Node) -> String {
 
 /// Where everything is.
 #[derive(Debug, Clone)]
-pub(crate) struct Addresses {
+pub struct Addresses {
     /// Where each node listens.
     pub listen: BTreeMap<Node, SocketAddr>,
     /// Where the first reaches the second.
@@ -194,7 +197,7 @@ timeout_max = "300ms"
 "#;
 
 /// The configuration of all three nodes. Each finds the others by the relays that stand for the lines.
-pub(crate) fn cluster_toml(addresses: &Addresses) -> String {
+pub fn cluster_toml(addresses: &Addresses) -> String {
     let mut text = TIMES.to_owned();
     for node in Node::ALL {
         let entry =

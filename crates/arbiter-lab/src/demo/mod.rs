@@ -13,14 +13,14 @@
 //!               └──► desk: what an operator reads in it
 //! ```
 
-pub(crate) mod cluster;
+pub mod cluster;
 mod desk;
 mod folder;
 mod keep;
 mod lines;
 mod old_way;
 mod outcome;
-mod processes;
+pub mod processes;
 mod redact;
 pub(crate) mod referee;
 pub(crate) mod scene;

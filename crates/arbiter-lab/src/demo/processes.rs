@@ -16,7 +16,7 @@ const TAIL_LINES: usize = 6;
 
 /// Three processes at most. They are killed when this is dropped, and when this program ends in whatever way.
 #[derive(Debug)]
-pub(super) struct Processes {
+pub struct Processes {
     program: PathBuf,
     folder: PathBuf,
     endpoint_url: String,
@@ -26,6 +26,9 @@ pub(super) struct Processes {
 
 impl Processes {
     /// For `arbiterd` in `bin_dir`, with `cluster.toml`, data and logs in `folder`.
+    ///
+    /// # Errors
+    /// The program is not there, or something can't be made.
     pub fn new(bin_dir: &Path, folder: &Path, endpoint_url: String) -> anyhow::Result<Self> {
         let program = bin_dir.join("arbiterd");
         anyhow::ensure!(
@@ -54,6 +57,9 @@ impl Processes {
     }
 
     /// Starts a node, as a booting host does. One that runs is left alone.
+    ///
+    /// # Errors
+    /// Its process can't be started, or its log not be written.
     pub fn start(&self, node: Node) -> anyhow::Result<()> {
         let mut running = self.running();
         if running.contains_key(&node) {
@@ -76,6 +82,9 @@ impl Processes {
     }
 
     /// Kills a node without warning (SIGKILL). Returns when it is gone.
+    ///
+    /// # Errors
+    /// The system does not say that it is gone.
     pub async fn kill(&self, node: Node) -> anyhow::Result<()> {
         let child = self.running().remove(&node);
         let Some(mut child) = child else { return Ok(()) };
@@ -92,6 +101,9 @@ impl Processes {
     }
 
     /// Fails if a process has ended that nobody killed.
+    ///
+    /// # Errors
+    /// One has, and how its log ends.
     pub fn check(&self) -> anyhow::Result<()> {
         let mut running = self.running();
         for (node, child) in running.iter_mut() {

@@ -1,6 +1,7 @@
 //! Three nodes in one process, each with its own folder and its own gRPC server: `arbiterd`'s own parts, without what
 //! has nothing to do with the disk.
 
+use super::PATIENCE;
 use anyhow::Context;
 use arbiter_core::command::{Command, Mode, Proposal};
 use arbiter_core::ids::{ClusterId, Incarnation, NodeId};
@@ -16,14 +17,11 @@ use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep, timeout_at};
 use tokio_stream::wrappers::TcpListenerStream;
 
-/// How long anything may take to come about, on a busy machine and under `strace`.
-const PATIENCE: Duration = Duration::from_secs(60);
-
 /// Between two looks at what can only be looked at.
 const LOOK_EVERY: Duration = Duration::from_millis(20);
 
 /// How many nodes.
-pub(crate) const NODES: u64 = 3;
+pub(super) const NODES: u64 = 3;
 
 /// Small, so that snapshots, purges, and the sending of a snapshot to a node that was away are all in the recording.
 const BOUNDS: LogBounds = LogBounds { snapshot_every: 20, keep: 5 };
@@ -35,7 +33,7 @@ const LONG_EVERY: u64 = 7;
 const LONG_BYTES: usize = 60_000;
 
 /// The folder of a node.
-pub(crate) fn folder_of(home: &Path, node: u64) -> PathBuf {
+pub(super) fn folder_of(home: &Path, node: u64) -> PathBuf {
     home.join(format!("node-{node}"))
 }
 
@@ -58,7 +56,7 @@ struct Cluster {
 ///
 /// # Errors
 /// Something did not come about in time.
-pub(crate) async fn drive(home: &Path, rounds: u64) -> anyhow::Result<()> {
+pub(super) async fn drive(home: &Path, rounds: u64) -> anyhow::Result<()> {
     let mut cluster = Cluster::start(home).await?;
     for round in 0..rounds {
         cluster.propose(9).await?;
