@@ -74,6 +74,10 @@ async fn step(node: &Inner) -> Duration {
         return MEMBER_EVERY;
     }
     if node.gate.must_ask() {
+        if formed && recorded == Some(identity.incarnation) && !was_removed {
+            // As far as it knows; its gate stays closed until it has asked.
+            node.set_standing(Standing::Member);
+        }
         if let Some(successor) = ask_for_successor(node).await {
             return take_leave(node, successor).await;
         }

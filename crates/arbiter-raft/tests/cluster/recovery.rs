@@ -1,7 +1,7 @@
 //! The majority is lost for good: what the survivor and those who were left behind do afterwards.
 
 use crate::harness::{Cluster, DEADLINE};
-use arbiter_core::ids::NodeId;
+use arbiter_core::ids::{LogIndex, NodeId};
 use arbiter_core::rules::proves;
 use arbiter_core::state::{Entry, Event};
 use arbiter_proto::v1::{PeerHeader, PeerRequest};
@@ -22,19 +22,21 @@ fn recover(cluster: &Cluster, id: u64) {
     survivor.recover(&store, &decision).unwrap();
 }
 
-/// Three nodes that have agreed on something; node 1 is recovered alone.
-async fn recovered() -> Cluster {
+/// Three nodes that have agreed on something; node 1 is recovered alone. Also how long each log was.
+async fn recovered() -> (Cluster, BTreeMap<u64, LogIndex>) {
     let mut cluster = Cluster::new(3).await;
     cluster.start_all().await;
     cluster.until_formed().await;
     let leader = cluster.until_leader().await;
     let (at, _) = cluster.remember(leader, 1).await.unwrap();
-    cluster.until("node 1 has it", |cluster| cluster.view(1).last_log >= at.index).await;
+    let have_it = |cluster: &Cluster| (1..=3).all(|id| cluster.view(id).last_log >= at.index);
+    cluster.until("all have it", have_it).await;
+    let logs = (1..=3).map(|id| (id, cluster.view(id).last_log)).collect();
     for id in 1..=3 {
         cluster.stop(id).await;
     }
     recover(&cluster, 1);
-    cluster
+    (cluster, logs)
 }
 
 fn reason(cluster: &Cluster, id: u64) -> String {
@@ -75,7 +77,7 @@ async fn asks_for_vote(cluster: &Cluster, from: u64, to: u64) -> String {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_survivor_goes_on_alone_with_what_was_agreed_and_grows_again() {
     proves("recovery.new-cluster");
-    let mut cluster = recovered().await;
+    let (mut cluster, _) = recovered().await;
     cluster.start(1).await;
     assert_eq!(cluster.until_leader().await, 1);
     let agreed = |entry: &Arc<Entry>| matches!(entry.event, Event::Admitted { node: NodeId(1_001), .. });
@@ -118,7 +120,7 @@ async fn a_survivor_goes_on_alone_with_what_was_agreed_and_grows_again() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn s7_those_left_behind_are_refused_both_ways_and_stand_still_though_they_are_a_majority() {
     proves("recovery.left-behind-stand-still");
-    let mut cluster = recovered().await;
+    let (mut cluster, logs) = recovered().await;
     for id in 1..=3 {
         cluster.start(id).await;
     }
@@ -133,6 +135,7 @@ async fn s7_those_left_behind_are_refused_both_ways_and_stand_still_though_they_
         let refused = asks_for_vote(&cluster, 1, ghost).await;
         assert!(refused.contains("belongs to the cluster"), "{refused}");
         assert!(!cluster.view(ghost).leads(), "not even one that led before");
+        assert_eq!(cluster.view(ghost).last_log, logs[&ghost], "nobody was elected first");
         let proposed = cluster.remember(ghost, 9).await.unwrap_err();
         assert!(matches!(proposed, ProposeError::NotLeader { leader: None }), "{proposed}");
     }
@@ -153,7 +156,7 @@ async fn s7_those_left_behind_are_refused_both_ways_and_stand_still_though_they_
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn those_left_behind_that_led_already_stand_still_when_they_hear_of_it() {
     proves("recovery.left-behind-stand-still");
-    let mut cluster = recovered().await;
+    let (mut cluster, _) = recovered().await;
     for ghost in [2, 3] {
         cluster.start(ghost).await;
     }

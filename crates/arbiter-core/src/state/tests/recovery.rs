@@ -96,6 +96,25 @@ fn not_even_a_start_that_is_owed_comes_before_that() {
 }
 
 #[test]
+fn the_only_voter_condemns_no_gateway_by_what_it_sees_alone() {
+    proves("gateway.one-observer-never-condemns");
+    let mut cluster = Cluster::reference();
+    cluster.recovered_on(1);
+    cluster.after(cluster.state.policy.timing.takeover_wait_ms());
+    let mut dead = Evidence::healthy(&cluster.state.policy).dead(2, 500_000);
+    dead.voters = [NodeId(1)].into();
+    // For a path of which nobody knows whether it works there is `unknown_grace`, as ever.
+    let wishes = cluster.plan(&dead).wishes;
+    assert!(wishes.iter().all(|wish| wish.cause == Cause::UnknownGrace), "{wishes:?}");
+    for (action, cause) in [(set(2, Some(eni(2)), 1), Cause::Failover), (stop(2), Cause::Remediate)] {
+        let refused = cluster.intends(action, cause, &dead);
+        assert!(matches!(refused, Err(Refusal::Unsupported(_))), "{refused:?}");
+    }
+    let off = dead.instance(2, InstanceState::Stopped, 500_000);
+    assert_eq!(cluster.wish_for(2, &off).map(|(_, cause)| cause), Some(Cause::Failover));
+}
+
+#[test]
 fn those_left_behind_can_be_added_again_and_those_removed_before_cannot() {
     let mut cluster = Cluster::reference();
     let step = |node, step| Command::Member { node: NodeId(node), step, by: "ops".to_owned() };
