@@ -9,6 +9,7 @@ mod judge;
 pub use judge::MemberError;
 
 use crate::node::{Inner, RaftNode};
+use crate::planted::{Bug, planted};
 use crate::propose::{NotConfirmed, ProposeError, confirm_on, propose_on};
 use crate::settings::QUESTION_TIMEOUT;
 use arbiter_core::command::{Applied, Command, EntryId, MemberStep, Proposal};
@@ -165,7 +166,7 @@ pub(crate) async fn complete(inner: &Inner) {
         let listed: BTreeSet<NodeId> = membership.nodes().map(|(id, _)| NodeId(*id)).collect();
         (metrics.state == ServerState::Leader, membership.get_joint_config().len() > 1, listed)
     };
-    if !leads {
+    if !leads || planted(Bug::HalfChangeLeft) {
         return;
     }
     let left: Vec<NodeId> = {

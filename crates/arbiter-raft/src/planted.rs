@@ -17,6 +17,8 @@ pub enum Bug {
     AppliedApart,
     /// A disk other than the recorded one is let in.
     OtherDiskAdmitted,
+    /// A change of members that a dead leader left halfway is left so.
+    HalfChangeLeft,
 }
 
 #[cfg(feature = "planted")]

@@ -70,6 +70,15 @@ pub struct InstanceRecord {
     pub start_tries: u32,
 }
 
+/// The slot, which stands in the way of every other gateway's stop.
+pub(super) fn slot_in_the_way(state: &ClusterState) -> Option<&Slot> {
+    let stands = |slot: &&Slot| match slot.stop_end {
+        None if planted(Bug::UnsettledStopIgnored) => false,
+        _ => !planted(Bug::SlotIgnored),
+    };
+    state.slot.as_ref().filter(stands)
+}
+
 /// Why a `Stop` may not be made now, by everything that is not evidence: slots, budgets, cooldowns, drains.
 pub fn stop_guards(
     state: &ClusterState,
@@ -80,11 +89,7 @@ pub fn stop_guards(
 ) -> Result<(), Refusal> {
     let refuse = |text: String| Err(Refusal::Remediation(text));
     let in_slot = state.slot.as_ref().is_some_and(|slot| slot.instance == *instance);
-    let holds = |slot: &super::Slot| match slot.stop_end {
-        None if planted(Bug::UnsettledStopIgnored) => false,
-        _ => !planted(Bug::SlotIgnored),
-    };
-    if let Some(slot) = state.slot.as_ref().filter(|slot| slot.instance != *instance && holds(slot)) {
+    if let Some(slot) = slot_in_the_way(state).filter(|slot| slot.instance != *instance) {
         return refuse(format!("the slot is taken by {}", slot.gateway));
     }
     for (id, doubt) in &state.unsettled {

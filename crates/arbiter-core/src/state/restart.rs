@@ -3,6 +3,7 @@
 //! It lives in the replicated state, so that a `Stop` by it can be refused on every node where nobody asked for one.
 //! Once its `Stop` is accepted the request is used up: what follows is the slot's, as after every other `Stop`.
 
+use super::remediation::slot_in_the_way;
 use super::{ClusterState, Event};
 use crate::command::{EntryId, Refusal};
 use crate::ids::{GatewayId, InstanceId};
@@ -59,7 +60,7 @@ impl ClusterState {
         if !self.policy.remediation.enabled || !gateway.remediate {
             return refuse(format!("the policy forbids to stop {id}"));
         }
-        if let Some(slot) = &self.slot {
+        if let Some(slot) = slot_in_the_way(self) {
             return refuse(format!("{} is being stopped and started: one at a time", slot.gateway));
         }
         if let Some(other) = &self.overrides.restart {

@@ -104,32 +104,30 @@ pub(super) fn owner(folder: &Path) -> Option<Process> {
     serde_json::from_slice::<Process>(&text).ok().filter(|owner| owner.lives())
 }
 
-/// Makes an empty folder, after clearing away those of labs that live no more.
-fn new_folder(name: Option<&str>) -> anyhow::Result<PathBuf> {
+/// Makes an empty folder that belongs to this process from its beginning, after clearing away those of labs that live no
+/// more: labs that start side by side clear away what belongs to nobody.
+fn new_folder(name: &str) -> anyhow::Result<PathBuf> {
+    let path = base()?.join(LOCK);
+    let lock = File::create(&path).with_context(|| format!("{} can't be made", path.display()))?;
+    rustix::fs::flock(&lock, rustix::fs::FlockOperation::LockExclusive)?;
     sweep()?;
-    let own = format!("run-{}", std::process::id());
-    let folder = base()?.join(name.unwrap_or(&own));
+    let folder = base()?.join(name);
     DirBuilder::new()
         .mode(0o700)
         .create(&folder)
         .with_context(|| format!("{} can't be made", folder.display()))?;
-    Ok(folder)
-}
-
-/// Makes an empty folder that belongs to this process from its beginning: labs that start side by side clear away what
-/// belongs to nobody.
-pub(super) fn new_folder_of_own() -> anyhow::Result<PathBuf> {
-    let path = base()?.join(LOCK);
-    let lock = File::create(&path).with_context(|| format!("{} can't be made", path.display()))?;
-    rustix::fs::flock(&lock, rustix::fs::FlockOperation::LockExclusive)?;
-    let folder = new_folder(None)?;
     own(&folder, std::process::id())?;
     Ok(folder)
 }
 
-/// The same for the lab that stays.
+/// The folder of a lab that ends with this process.
+pub(super) fn new_folder_of_own() -> anyhow::Result<PathBuf> {
+    new_folder(&format!("run-{}", std::process::id()))
+}
+
+/// The same for the lab that stays. It is this process's until it is given to another.
 pub(super) fn new_folder_of_up() -> anyhow::Result<PathBuf> {
-    new_folder(Some(UP))
+    new_folder(UP)
 }
 
 /// Writes down whose folder it is.

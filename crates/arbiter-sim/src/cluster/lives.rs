@@ -2,6 +2,7 @@
 
 use super::dice::Dice;
 use super::held::{HeldConsensus, Standing};
+use super::members::address;
 use super::net::{SimTransport, SimWire};
 use super::policy::GATEWAYS;
 use super::prober::SimProber;
@@ -66,7 +67,7 @@ impl Sim {
             let Some(gateway) = self.policy.gateway_of_instance(&id) else { continue };
             self.host_returns(gateway.node);
         }
-        for &node in &self.nodes {
+        for node in self.nodes() {
             let ended = |host: &mut Host| {
                 let fatal = |life: &Life| life.raft.view().borrow().fatal.clone();
                 let life = host.life.as_ref()?;
@@ -228,16 +229,16 @@ impl Sim {
     }
 
     fn settings(&self, node: NodeId) -> Settings {
-        let member = |id: &NodeId| MemberSettings {
-            id: *id,
-            name: self.policy.node_name(*id),
-            address: format!("node-{id}:1"),
-        };
+        let member =
+            |id: NodeId| MemberSettings { id, name: self.policy.node_name(id), address: address(id) };
+        // The file of a machine that came later names the first members, and itself.
+        let first = self.policy.nodes.iter().map(|node| node.id);
+        let itself = self.policy.nodes.iter().all(|first| first.id != node).then_some(node);
         Settings {
             node,
             cluster_name: self.policy.cluster.clone(),
             data_dir: format!("disk-{node}").into(),
-            members: self.nodes.iter().map(member).collect(),
+            members: first.chain(itself).map(member).collect(),
             seed_policy: Policy::clone(&self.policy),
             seed_mode: Mode::Act,
             timings: Timings::default(),

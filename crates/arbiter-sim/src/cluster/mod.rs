@@ -19,6 +19,7 @@ mod happening;
 mod held;
 mod invariants;
 mod lives;
+mod members;
 mod minimise;
 mod nemesis;
 mod net;

@@ -79,7 +79,7 @@ impl Shape {
 pub struct Run {
     /// Its seed.
     pub seed: u64,
-    /// How many nodes it had.
+    /// How many nodes it began with.
     pub nodes: usize,
     /// How long it was, in virtual milliseconds.
     pub virtual_ms: u64,
@@ -171,7 +171,7 @@ fn result(sim: &Sim, seed: u64) -> Run {
     let virtual_ms = sim.tape.now_ms();
     sim.tape.with(|record| Run {
         seed,
-        nodes: sim.nodes.len(),
+        nodes: sim.policy.nodes.len(),
         virtual_ms,
         troubles: record.troubles.clone(),
         landed: record.landed.clone(),
@@ -210,7 +210,7 @@ async fn kill_the_trapped(sim: Arc<Sim>, hold: Hold) {
 
 async fn trouble(sim: &Arc<Sim>, seed: u64, shape: &Shape) {
     let mut dice = Dice::new(seed, 4);
-    let nodes = sim.nodes.len() as u64;
+    let nodes = sim.policy.nodes.len() as u64;
     let wanted = |nemesis: &&Nemesis| shape.wants(nemesis.name) && nemesis.suits(nodes);
     let wanted: Vec<Nemesis> = NEMESES.iter().filter(wanted).copied().collect();
     let until = Instant::now() + Duration::from_secs(shape.trouble_s);
@@ -240,7 +240,7 @@ async fn heal(sim: &Sim) {
     sim.cloud.heal();
     sim.truth.heal();
     sim.hold.set(None);
-    for &node in &sim.nodes {
+    for node in sim.nodes() {
         sim.net.freeze(node, Instant::now());
         if let Some(disk) = sim.disk(node) {
             disk.set_sync_latency(Duration::ZERO);
@@ -268,6 +268,7 @@ async fn heal(sim: &Sim) {
     for node in waiting {
         sim.readmit(node).await;
     }
+    sim.settle_members().await;
     sim.resume().await;
     sim.insist(Operation::SetMode(Mode::Act)).await;
     // What works again must have been seen to work, or a switchover is refused.

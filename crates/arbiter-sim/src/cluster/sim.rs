@@ -4,6 +4,7 @@ use super::clock::HostClock;
 use super::cloud::Cloud;
 use super::dice::Dice;
 use super::held::Hold;
+use super::members::Members;
 use super::net::Net;
 use super::tape::Tape;
 use super::truth::Truth;
@@ -42,12 +43,18 @@ pub struct Host {
     pub starting: bool,
 }
 
+impl Host {
+    /// One with an empty disk. Hosts were booted at different times, and their clocks run up to half a per mille apart.
+    fn new(id: NodeId, tape: &Tape, dice: &mut Dice) -> Self {
+        let clock = Arc::new(HostClock::new(tape.began(), 1_000_000 * id.0, dice.between(0, 500)));
+        Self { clock, disk: MemStore::new(), boot: 0, life: None, not_before_ms: 0, starting: false }
+    }
+}
+
 /// The whole of one run.
 pub struct Sim {
     /// The policy of the run.
     pub policy: Arc<Policy>,
-    /// Every node.
-    pub nodes: Vec<NodeId>,
     /// Its record.
     pub tape: Tape,
     /// Its network.
@@ -60,6 +67,8 @@ pub struct Sim {
     pub hold: Hold,
     /// What everything random follows from.
     pub seed: u64,
+    /// Who belongs to the cluster.
+    pub members: Members,
     hosts: Mutex<BTreeMap<NodeId, Host>>,
 }
 
@@ -68,28 +77,25 @@ impl Sim {
     pub fn new(seed: u64, policy: Policy) -> Arc<Self> {
         let tape = Tape::new();
         let mut dice = Dice::new(seed, 3);
-        let host = |id: &NodeId| {
-            // Hosts were booted at different times, and their clocks run up to half a per mille apart.
-            let clock = HostClock::new(tape.began(), 1_000_000 * id.0, dice.between(0, 500));
-            let clock = Arc::new(clock);
-            (
-                *id,
-                Host { clock, disk: MemStore::new(), boot: 0, life: None, not_before_ms: 0, starting: false },
-            )
-        };
         let nodes: Vec<NodeId> = policy.nodes.iter().map(|node| node.id).collect();
-        let hosts = nodes.iter().map(host).collect();
+        let hosts = nodes.iter().map(|id| (*id, Host::new(*id, &tape, &mut dice))).collect();
         Arc::new(Self {
             net: Net::new(seed, tape.clone()),
             truth: Truth::new(tape.clone()),
             cloud: Cloud::new(seed, &policy, tape.clone()),
             hold: Hold::new(tape.clone()),
             policy: Arc::new(policy),
-            nodes,
+            members: Members::new(nodes),
             seed,
             hosts: Mutex::new(hosts),
             tape,
         })
+    }
+
+    /// A machine more, with an empty disk. Its process is started as any other.
+    pub fn new_host(&self, id: NodeId) {
+        let host = Host::new(id, &self.tape, &mut Dice::new(self.seed, 500_000 + id.0));
+        self.hosts.lock().unwrap_or_else(PoisonError::into_inner).insert(id, host);
     }
 
     /// Asks a host, or changes it.
@@ -123,15 +129,15 @@ impl Sim {
             let view = self.raft(*id)?.view().borrow().clone();
             view.leads().then_some((view.term, *id))
         };
-        self.nodes.iter().filter_map(leading).max().map(|(_, id)| id)
+        self.nodes().iter().filter_map(leading).max().map(|(_, id)| id)
     }
 
     /// Whether every node runs, is a member, and holds what is committed.
     pub fn all_are_back(&self) -> bool {
-        let newest =
-            self.nodes.iter().filter_map(|node| self.raft(*node)).map(|raft| raft.view().borrow().committed);
-        let newest = newest.max();
-        self.nodes.iter().all(|node| {
+        let nodes = self.nodes();
+        let rafts = nodes.iter().filter_map(|node| self.raft(*node));
+        let newest = rafts.map(|raft| raft.view().borrow().committed).max();
+        nodes.iter().all(|node| {
             let Some(raft) = self.raft(*node) else { return false };
             let view = raft.view().borrow().clone();
             view.standing == arbiter_raft::Standing::Member && Some(view.committed) >= newest
@@ -140,7 +146,7 @@ impl Sim {
 
     /// Whether a node runs on a disk that takes no part yet.
     pub fn some_disk_waits(&self) -> bool {
-        let rafts = self.nodes.iter().filter_map(|node| self.raft(*node));
+        let rafts = self.nodes().into_iter().filter_map(|node| self.raft(node));
         rafts.into_iter().any(|raft| raft.view().borrow().standing != arbiter_raft::Standing::Member)
     }
 

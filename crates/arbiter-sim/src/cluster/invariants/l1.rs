@@ -3,6 +3,7 @@
 use crate::cluster::policy::GATEWAYS;
 use crate::cluster::sim::Sim;
 use arbiter_core::evidence::InstanceState;
+use arbiter_core::ids::NodeId;
 use std::time::Duration;
 
 /// Everything that may have to run out first, at the settings of these runs: a remediation with its cooldown, the
@@ -26,17 +27,22 @@ pub async fn examine(sim: &Sim) -> bool {
         }
         tokio::time::sleep(EVERY).await;
     }
-    sim.nodes.iter().for_each(|node| sim.tape.say(sim.part_of(*node)));
+    sim.nodes().into_iter().for_each(|node| sim.tape.say(sim.part_of(node)));
     sim.tape.violation("L1", format!("{} s after the last fault healed: {what}", BOUND_MS / 1_000));
     false
 }
 
 /// What keeps the cluster from being at rest.
 pub fn amiss(sim: &Sim) -> Option<String> {
-    let Some(leader) = sim.leader().and_then(|leader| sim.state(leader)) else {
+    let Some((raft, leader)) = sim.leader().and_then(|leader| Some((sim.raft(leader)?, sim.state(leader)?)))
+    else {
         return Some("nobody leads".to_owned());
     };
-    for &node in &sim.nodes {
+    let voters: Vec<NodeId> = raft.view().borrow().voters.iter().copied().collect();
+    if voters != sim.nodes() {
+        return Some(format!("the voters are {voters:?}, and should be {:?}", sim.nodes()));
+    }
+    for node in sim.nodes() {
         let Some(state) = sim.state(node) else { return Some(format!("node {node} does not run")) };
         if state.applied.index.0 + 20 < leader.applied.index.0 {
             return Some(format!("node {node} has applied {} only", state.applied.index));

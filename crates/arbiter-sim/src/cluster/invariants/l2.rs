@@ -58,7 +58,7 @@ async fn fails(sim: &Sim, gateway: NodeId, when: &str) {
     while on_it() > 0 {
         if sim.tape.now_ms() > from_ms + BOUND_MS {
             let left = format!("{} routes are on a Down path after {BOUND_MS} ms, {when}", on_it());
-            sim.nodes.iter().for_each(|node| sim.tape.say(sim.part_of(*node)));
+            sim.nodes().into_iter().for_each(|node| sim.tape.say(sim.part_of(node)));
             sim.tape.violation("L2", left);
             break;
         }

@@ -1,6 +1,7 @@
 //! What goes wrong, by name. Each lasts a while, undoes what it did, and says by that name that it had an effect.
 
 mod cloud;
+mod members;
 mod network;
 mod operators;
 mod processes;
@@ -93,6 +94,7 @@ pub const NEMESES: &[Nemesis] = nemeses! {
     "overtaken-asleep" => takeover::overtaken_asleep,
     "answer-lost" => takeover::answer_lost,
     "restart-in-call" => takeover::restart_in_call,
+    "second-stop" => takeover::second_stop,
     "late-stop" => takeover::late_stop,
     "revote" => votes::revote,
     "crash-at-identity" => writes::at_identity,
@@ -104,6 +106,10 @@ pub const NEMESES: &[Nemesis] = nemeses! {
     "crash-at-parts" => writes::at_parts,
     "crash-at-snapshot" => writes::at_snapshot,
     "crash-at-install" => writes::at_install,
+    "member-joins" => members::joins,
+    "member-leaves" => members::leaves,
+    "crash-after-member-record" => members::crash_after_record,
+    "crash-in-joint-membership" => members::crash_in_joint,
     "stolen-time" => processes::stolen_time,
     "wall-jump" => processes::wall_jump,
     "tunnel-down" => world::tunnel_down,
@@ -149,12 +155,12 @@ async fn until(looks: u32, apart_ms: u64, has_come: impl Fn() -> bool) -> bool {
 
 /// All nodes but this one.
 fn others(sim: &Sim, node: NodeId) -> Vec<NodeId> {
-    sim.nodes.iter().copied().filter(|other| *other != node).collect()
+    sim.nodes().into_iter().filter(|other| *other != node).collect()
 }
 
 /// Any node.
 fn anybody(sim: &Sim, dice: &mut Dice) -> NodeId {
-    dice.pick(&sim.nodes).unwrap_or(GATEWAYS[0])
+    dice.pick(&sim.nodes()).unwrap_or(GATEWAYS[0])
 }
 
 /// Whoever leads, or somebody.
@@ -165,6 +171,6 @@ fn leader(sim: &Sim, dice: &mut Dice) -> NodeId {
 /// Somebody who does not lead.
 fn follower(sim: &Sim, dice: &mut Dice) -> NodeId {
     let leader = sim.leader();
-    let others: Vec<NodeId> = sim.nodes.iter().copied().filter(|node| Some(*node) != leader).collect();
+    let others: Vec<NodeId> = sim.nodes().into_iter().filter(|node| Some(*node) != leader).collect();
     dice.pick(&others).unwrap_or(GATEWAYS[0])
 }

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 fn every_direction(sim: &Sim) -> impl Iterator<Item = (NodeId, NodeId)> {
-    sim.nodes.iter().flat_map(|from| others(sim, *from).into_iter().map(move |to| (*from, to)))
+    sim.nodes().into_iter().flat_map(|from| others(sim, from).into_iter().map(move |to| (from, to)))
 }
 
 /// Cuts these directions for a while.
@@ -55,7 +55,7 @@ async fn minority(sim: &Sim, name: &'static str, with_leader: bool, dice: &mut D
     let leader = leader(sim, dice);
     let mut rest = others(sim, leader);
     dice.shuffle(&mut rest);
-    let largest = sim.nodes.len().saturating_sub(1) / 2;
+    let largest = sim.nodes().len().saturating_sub(1) / 2;
     let size = usize::try_from(dice.between(1, largest as u64)).unwrap_or(1);
     let mut few = rest.split_off(rest.len() - (size - usize::from(with_leader)));
     if with_leader {
@@ -76,7 +76,7 @@ pub(super) async fn minority_without_leader(sim: Arc<Sim>, mut dice: Dice) {
 
 /// Two halves that one node alone joins. In a world of three that is the witness between the gateways.
 pub(super) async fn bridge(sim: Arc<Sim>, mut dice: Dice) {
-    let mut ends = sim.nodes.clone();
+    let mut ends = sim.nodes();
     if ends.len() > 3 {
         dice.shuffle(&mut ends);
     }
@@ -87,7 +87,7 @@ pub(super) async fn bridge(sim: Arc<Sim>, mut dice: Dice) {
 
 /// Each node hears its two neighbours only: all nodes of a world of three.
 pub(super) async fn ring(sim: Arc<Sim>, mut dice: Dice) {
-    let mut nodes = sim.nodes.clone();
+    let mut nodes = sim.nodes();
     dice.shuffle(&mut nodes);
     let beside = |a: usize, b: usize| a.abs_diff(b) == 1 || a.abs_diff(b) == nodes.len() - 1;
     let mut lines = Vec::new();

@@ -27,7 +27,7 @@ pub(super) async fn crash_follower(sim: Arc<Sim>, mut dice: Dice) {
 }
 
 pub(super) async fn crash_all(sim: Arc<Sim>, mut dice: Dice) {
-    for &node in &sim.nodes {
+    for node in sim.nodes() {
         crash(&sim, "crash-all", node, &mut dice);
     }
 }

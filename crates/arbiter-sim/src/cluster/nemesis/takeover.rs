@@ -6,8 +6,9 @@ use crate::cluster::happening::Waiting;
 use crate::cluster::held::Trap;
 use crate::cluster::policy::GATEWAYS;
 use crate::cluster::sim::Sim;
+use arbiter_core::command::Operation;
 use arbiter_core::evidence::InstanceState;
-use arbiter_core::ids::NodeId;
+use arbiter_core::ids::{GatewayId, NodeId};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -134,6 +135,27 @@ pub(super) async fn restart_in_call(sim: Arc<Sim>, mut dice: Dice) {
         between(&mut dice, 3_000, 6_000).await;
     }
     flight.over(&sim);
+}
+
+/// An operator restarts one gateway and then the other, by force, while the first one's stop is still under way and EC2
+/// calls both running.
+pub(super) async fn second_stop(sim: Arc<Sim>, mut dice: Dice) {
+    let mut gateways: Vec<_> = sim.policy.gateways.iter().map(|gateway| gateway.id.clone()).collect();
+    dice.shuffle(&mut gateways);
+    let restart = |gateway: &GatewayId| {
+        let (gateway, reason) = (gateway.clone(), "new kernels".to_owned());
+        sim.ask(Operation::RestartGateway { gateway, reason, force: true })
+    };
+    let [first, second] = &gateways[..] else { return };
+    let mut stopping = sim.hold.stopping();
+    sim.cloud.moods(|moods| (moods.last_moment, moods.stale_ms) = (1_000, 1_900));
+    restart(first).await;
+    if tokio::time::timeout(PATIENCE, stopping.next()).await.is_ok() {
+        sim.tape.landed("second-stop");
+        restart(second).await;
+        between(&mut dice, 1_000, 3_000).await;
+    }
+    sim.cloud.moods(|moods| (moods.last_moment, moods.stale_ms) = (0, 0));
 }
 
 /// A gateway is stopped because it is silent, EC2 carries the stop out long after its caller has given up, and in the

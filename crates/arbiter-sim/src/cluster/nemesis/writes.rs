@@ -142,7 +142,8 @@ async fn by_a_bare_majority(sim: &Arc<Sim>, dice: &mut Dice) {
     let Some(home) = route.paths.first().cloned() else { return };
     let mut deaf = others(sim, leader);
     dice.shuffle(&mut deaf);
-    let mut hearing = deaf.split_off(sim.nodes.len() / 2);
+    let others_of_majority = sim.nodes().len() / 2;
+    let mut hearing = deaf.split_off(deaf.len() - others_of_majority);
     let Some(victim) = hearing.pop() else { return };
     hearing.push(leader);
     let part = |these: &[NodeId], those: &[NodeId], name| sim.net.part(these, those, name);
@@ -186,7 +187,7 @@ pub(super) async fn at_install(sim: Arc<Sim>, mut dice: Dice) {
     let down_ms = dice.between(50, 2_000);
     let armed = Armed::set(&sim, "crash-at-install", node, (Written::Installed, 0), down_ms, &mut dice);
     entries(&sim, MORE_THAN_KEPT).await;
-    snapshots(&sim, &sim.nodes).await;
+    snapshots(&sim, &sim.nodes()).await;
     entries(&sim, 2).await;
     armed.waited_for(2 * PATIENCE).await;
 }

@@ -87,6 +87,12 @@ pub const PLANTED: &[Planted] = &[
         10,
     ),
     bug(
+        "second-stop",
+        "a gateway is stopped while the stop of another one is unsettled",
+        &[Guard(Bug::UnsettledStopIgnored)],
+        40,
+    ),
+    bug(
         "budget-in-memory",
         "how often a gateway was stopped is forgotten with each leader",
         &[Guard(Bug::BudgetForgotten)],
@@ -142,5 +148,11 @@ pub const PLANTED: &[Planted] = &[
         "a disk that was wiped is let in again",
         &[Storage(Store::OtherDiskAdmitted)],
         20,
+    ),
+    bug(
+        "half-change-left",
+        "a change of members that a dead leader left halfway is left so",
+        &[Storage(Store::HalfChangeLeft)],
+        40,
     ),
 ];
