@@ -75,6 +75,9 @@ impl Consensus for RaftConsensus {
             lag: view.lag.get(&id).copied().flatten().filter(|_| leads),
             answered_ms: self.raft.heard_from(id).map(millis).filter(|_| leads),
         };
+        // A leader that is the only voter is its own quorum. Nobody's answers renew that, so that it would grow old.
+        let alone = leads && view.voters.iter().eq([&view.id]);
+        let acked_ms = view.millis_since_quorum_ack.map(|ms| ms.saturating_add(since_ms));
         let members = view.addresses.iter().map(|(id, address)| (*id, peer(*id, address))).collect();
         View {
             role: match view.role {
@@ -86,7 +89,7 @@ impl Consensus for RaftConsensus {
             term: view.term,
             leader: view.leader,
             leader_heard_ms: self.raft.leader_heard().map(millis),
-            quorum_acked_ms: view.millis_since_quorum_ack.map(|ms| ms.saturating_add(since_ms)),
+            quorum_acked_ms: if alone { Some(0) } else { acked_ms },
             last_log: view.last_log.0,
             applied: view.applied.0,
             voters: view.voters,

@@ -37,6 +37,11 @@ pub const BAD_DAYS: &[(&str, &str)] = &[
     ("no-elastic-ip", "such a gateway is not stopped, for it would come up with another address"),
     ("throttled-in-mid-failover", "backs off, keeps the order of importance, and ends the failover"),
     ("stuck-stop", "forced after a while, alarmed, and never left behind"),
+    // Disks.
+    (
+        "majority-lost-for-good",
+        "a survivor goes on alone as a new cluster, only if EC2 or somebody answers for the others; their disks stay out",
+    ),
     // Time.
     ("clock-jump", "a wall clock that jumps moves and stops nothing"),
     ("leader-halted-past-the-window", "a leader that wakes after its window sends nothing of before"),

@@ -183,6 +183,14 @@ pub const RULES: &[(&str, &str)] = &[
     ("intent.paused-or-observing", "refused while paused or observing"),
     ("intent.evidence-carries", "accepted only if check finds that the recorded evidence carries it"),
     ("intent.new-cluster-waits", "a new cluster waits W before its first mutation"),
+    ("recovery.doubts-stay", "a recovery leaves every unsettled intent unsettled, under its own epoch"),
+    ("recovery.waits", "a recovered cluster waits W before its first mutation, a start included"),
+    ("recovery.new-cluster", "a recovered cluster has a new id, and the survivor a new incarnation"),
+    (
+        "recovery.left-behind-stand-still",
+        "a node that hears that its cluster was recovered without it takes part in nothing, also after a restart",
+    ),
+    ("recovery.whole-or-not", "a crash leaves the old cluster's member, or the new cluster's only one"),
     ("dispatch.accepted-only", "only what apply accepted is sent, only by the process that proposed it"),
     ("dispatch.within-window", "sent only while now - t_p <= dispatch_window, t_p noted before the proposal"),
     (

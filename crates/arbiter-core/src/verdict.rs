@@ -141,9 +141,10 @@ impl Poll {
         self.voters / 2 + 1
     }
 
-    /// For how long a strict majority has said down, if it does.
+    /// For how long a strict majority has said down, if it does. In a cluster of one or two voters it would be a single
+    /// one, and the line between the two may be at fault: two must say so.
     fn majority_down_for_ms(&self) -> Option<u64> {
-        let needed = if planted(Bug::OneObserverCondemns) { 1 } else { self.majority() };
+        let needed = if planted(Bug::OneObserverCondemns) { 1 } else { self.majority().max(2) };
         self.down_for_ms.get(needed - 1).copied()
     }
 

@@ -23,6 +23,7 @@ use crate::network::{Answer, Call, WireError};
 use crate::node::Inner;
 use crate::propose::propose_on;
 use crate::settings::QUESTION_TIMEOUT;
+use crate::succession::{ask_for_successor, left_behind, take_leave};
 use crate::view::Standing;
 use arbiter_core::command::{Command, Proposal};
 use arbiter_core::ids::{ClusterId, Incarnation, NodeId};
@@ -45,7 +46,7 @@ const REFUSED_EVERY: Duration = Duration::from_secs(1);
 /// A member that has heard no leader for this long asks whether it was removed: longer than any election takes.
 const ASK_AFTER_SILENCE: Duration = Duration::from_secs(5);
 /// How often a member looks whether its disk was replaced.
-const MEMBER_EVERY: Duration = Duration::from_secs(1);
+pub(crate) const MEMBER_EVERY: Duration = Duration::from_secs(1);
 
 /// Forms or joins a cluster, and goes on watching whether this disk is still the recorded one.
 pub(crate) async fn run(node: Weak<Inner>) {
@@ -67,6 +68,20 @@ async fn step(node: &Inner) -> Duration {
     };
     if identity.cluster.is_none() {
         return ask_around(node).await;
+    }
+    if let Some(successor) = &identity.succeeded_by {
+        left_behind(node, successor);
+        return MEMBER_EVERY;
+    }
+    if node.gate.must_ask() {
+        if formed && recorded == Some(identity.incarnation) && !was_removed {
+            // As far as it knows; its gate stays closed until it has asked.
+            node.set_standing(Standing::Member);
+        }
+        if let Some(successor) = ask_for_successor(node).await {
+            return take_leave(node, successor).await;
+        }
+        node.gate.asked();
     }
     if !formed && !identity.founders.is_empty() {
         node.set_standing(Standing::Founding);

@@ -76,6 +76,28 @@ pub enum Refused {
         /// The receiver's cluster.
         ours: String,
     },
+    /// It comes from the cluster that became this one, when its majority was lost for good.
+    #[error(
+        "node {sender} still belongs to the cluster {theirs}, which was recovered without it as {ours}: stop `arbiterd` \
+         there, move its data folder away, and let it in with an empty one (`arbiterctl member add`)"
+    )]
+    LeftBehind {
+        /// The sender.
+        sender: NodeId,
+        /// The old cluster.
+        theirs: String,
+        /// The new one.
+        ours: String,
+    },
+    /// This node's own cluster became another one, without this node.
+    #[error("this node's cluster was recovered without it, as {new}")]
+    Succeeded {
+        /// The new one.
+        new: ClusterId,
+    },
+    /// This node has just started.
+    #[error("this node has just started, and asks first whether its cluster was recovered without it")]
+    Asking,
     /// The sender's disk is not the recorded one.
     #[error(
         "the disk of node {sender} is not the one recorded for it: \
@@ -103,13 +125,38 @@ pub struct Gate {
     state: watch::Receiver<Arc<ClusterState>>,
     said: Arc<Said>,
     shut: Arc<AtomicBool>,
+    asks: Arc<AtomicBool>,
+    doubt: Arc<AtomicBool>,
 }
 
 impl Gate {
     /// A gate for a disk; `state` is what this node has applied.
     pub fn new(identity: Identity, state: watch::Receiver<Arc<ClusterState>>) -> Self {
-        let (identity, said, shut) = (Arc::new(Mutex::new(identity)), Arc::default(), Arc::default());
-        Self { identity, state, said, shut }
+        let shut = Arc::new(AtomicBool::new(identity.succeeded_by.is_some()));
+        let (asks, doubt) = (Arc::default(), Arc::default());
+        Self { identity: Arc::new(Mutex::new(identity)), state, said: Arc::default(), shut, asks, doubt }
+    }
+
+    /// Keeps it closed until [`Gate::asked`]: a disk that was away may belong to a cluster that is no more.
+    pub fn ask_first(&self) {
+        self.asks.store(true, Ordering::Release);
+    }
+
+    /// Whether the peers are to be asked whether this disk's cluster is still there: at the start, or because one of
+    /// them has refused us since they were last asked.
+    pub fn must_ask(&self) -> bool {
+        self.doubt.swap(false, Ordering::AcqRel) || self.asks.load(Ordering::Acquire)
+    }
+
+    /// They were asked.
+    pub fn asked(&self) {
+        self.asks.store(false, Ordering::Release);
+    }
+
+    /// A peer refuses us: perhaps it knows more.
+    pub fn refused(&self, reason: &str) {
+        self.doubt.store(true, Ordering::Release);
+        self.say_refused("a peer refuses us", reason);
     }
 
     /// The disk's identity as it stands.
@@ -122,7 +169,7 @@ impl Gate {
         *self.lock() = identity;
     }
 
-    /// Shuts the gate for good: a leader says that this node was removed.
+    /// Shuts the gate for good: a leader says that this node was removed, or a peer that its cluster is no more.
     pub fn shut(&self) {
         self.shut.store(true, Ordering::Release);
     }
@@ -140,13 +187,25 @@ impl Gate {
     /// The cluster that this disk takes part in.
     ///
     /// # Errors
-    /// [`Refused::NotAdmitted`] while it takes part in none, [`Refused::Removed`] when it does so no more.
+    /// [`Refused::NotAdmitted`] while it takes part in none; [`Refused::Removed`] or [`Refused::Succeeded`] when it does
+    /// so no more.
     pub fn cluster(&self) -> Result<ClusterId, Refused> {
-        let node = self.lock().node;
+        let identity = self.identity();
         if self.is_shut() {
-            return Err(Refused::Removed { node });
+            return Err(why_shut(&identity));
         }
-        self.lock().cluster.clone().ok_or(Refused::NotAdmitted)
+        identity.cluster.ok_or(Refused::NotAdmitted)
+    }
+
+    /// Whether a Raft message may go out.
+    ///
+    /// # Errors
+    /// As [`Gate::cluster`], and [`Refused::Asking`] at the start.
+    pub fn may_call(&self) -> Result<(), Refused> {
+        if self.asks.load(Ordering::Acquire) {
+            return Err(Refused::Asking);
+        }
+        self.cluster().map(drop)
     }
 
     /// The header of a message to `target`.
@@ -164,9 +223,11 @@ impl Gate {
     }
 
     /// Logs why a message was refused, by us or by a peer: not each time, for the same comes again many times a
-    /// second until somebody does something about it. That a disk is not admitted yet is no news: it is being seen to.
+    /// second until somebody does something about it. That a disk is not admitted yet, or asks first, is no news: it is
+    /// being seen to.
     pub fn say_refused(&self, what: &str, reason: &str) {
-        if reason != Refused::NotAdmitted.to_string() && self.said.is_news(what, reason) {
+        let passes = [Refused::NotAdmitted, Refused::Asking].map(|refused| refused.to_string());
+        if !passes.iter().any(|passing| passing == reason) && self.said.is_news(what, reason) {
             tracing::warn!(reason, "{what}");
         }
     }
@@ -195,6 +256,11 @@ impl Gate {
         Ok(header.clone())
     }
 
+    /// Whether our cluster was that one, before its majority was lost for good.
+    pub fn succeeds(&self, cluster: &str) -> bool {
+        self.state.borrow().succeeds(&ClusterId(cluster.to_owned()))
+    }
+
     /// Checks a Raft message, or the answer to one: same cluster, for this node, from the recorded disk.
     ///
     /// # Errors
@@ -205,22 +271,36 @@ impl Gate {
         let ours = identity.cluster.as_ref().ok_or(Refused::NotAdmitted)?;
         let sender = NodeId(header.sender);
         if header.cluster_id != ours.0 {
+            let succeeds = self.succeeds(&header.cluster_id);
             let (theirs, ours) = (shortened(&header.cluster_id), ours.0.clone());
-            return Err(Refused::OtherCluster { sender, theirs, ours });
+            return Err(match succeeds {
+                true => Refused::LeftBehind { sender, theirs, ours },
+                false => Refused::OtherCluster { sender, theirs, ours },
+            });
         }
         let me = identity.node;
-        if let Some(node) = [me, sender]
-            .into_iter()
-            .find(|node| self.state.borrow().was_removed(*node))
-            .or(self.is_shut().then_some(me))
-        {
+        if let Some(node) = [me, sender].into_iter().find(|node| self.state.borrow().was_removed(*node)) {
             return Err(Refused::Removed { node });
+        }
+        if self.is_shut() {
+            return Err(why_shut(&identity));
+        }
+        if self.asks.load(Ordering::Acquire) {
+            return Err(Refused::Asking);
         }
         if may_speak(&identity, &self.state.borrow(), &header) || planted(Bug::OtherDiskAdmitted) {
             Ok(sender)
         } else {
             Err(Refused::OtherDisk { sender })
         }
+    }
+}
+
+/// Why a gate is shut for good.
+fn why_shut(identity: &Identity) -> Refused {
+    match &identity.succeeded_by {
+        Some(new) => Refused::Succeeded { new: new.clone() },
+        None => Refused::Removed { node: identity.node },
     }
 }
 
@@ -274,115 +354,4 @@ fn may_speak(identity: &Identity, state: &ClusterState, header: &PeerHeader) -> 
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use arbiter_core::bad_days::bad_day;
-    use arbiter_core::ids::LogIndex;
-    use arbiter_core::state::Member;
-
-    fn identity(cluster: Option<&str>) -> Identity {
-        Identity {
-            cluster_name: "blue".to_owned(),
-            node: NodeId(1),
-            incarnation: Incarnation(11),
-            cluster: cluster.map(ClusterId::from),
-            founders: BTreeMap::from([(NodeId(1), Incarnation(11)), (NodeId(2), Incarnation(22))]),
-            admitted_at: 0,
-        }
-    }
-
-    fn header(sender: u64, incarnation: u64) -> PeerHeader {
-        let (cluster_id, cluster_name) = ("c".to_owned(), "blue".to_owned());
-        PeerHeader {
-            version: PROTOCOL,
-            cluster_id,
-            sender,
-            target: 1,
-            incarnation,
-            admitted_at: 0,
-            cluster_name,
-        }
-    }
-
-    fn gate(identity: Identity, state: ClusterState) -> Gate {
-        Gate::new(identity, watch::channel(Arc::new(state)).1)
-    }
-
-    fn formed(applied: u64, members: &[(u64, u64)]) -> ClusterState {
-        let mut state = ClusterState { cluster_id: Some("c".into()), ..ClusterState::default() };
-        state.applied.index = LogIndex(applied);
-        for (node, incarnation) in members {
-            let member = Member::with(Incarnation(*incarnation));
-            state.members.insert(NodeId(*node), member);
-        }
-        state
-    }
-
-    #[test]
-    fn s7_a_disk_without_a_cluster_lets_nothing_through() {
-        let gate = gate(identity(None), ClusterState::default());
-        assert_eq!(gate.check_peer(Some(&header(2, 22))), Err(Refused::NotAdmitted));
-        assert_eq!(gate.cluster(), Err(Refused::NotAdmitted));
-    }
-
-    #[test]
-    fn what_is_not_for_us_is_refused() {
-        let gate = gate(identity(Some("c")), ClusterState::default());
-        assert_eq!(gate.check_peer(Some(&header(2, 22))), Ok(NodeId(2)));
-        assert_eq!(gate.check_peer(None), Err(Refused::NoHeader));
-        let later = PeerHeader { version: 2, ..header(2, 22) };
-        assert_eq!(gate.check_peer(Some(&later)), Err(Refused::Version(2)));
-        let astray = PeerHeader { target: 3, ..header(2, 22) };
-        assert!(matches!(gate.check_peer(Some(&astray)), Err(Refused::OtherTarget { .. })));
-        let foreign = PeerHeader { cluster_id: "d".to_owned(), ..header(2, 22) };
-        assert!(matches!(gate.check_peer(Some(&foreign)), Err(Refused::OtherCluster { .. })));
-    }
-
-    #[test]
-    fn a_cluster_of_another_name_is_refused_by_name_also_before_there_is_one() {
-        bad_day("peer-of-another-cluster");
-        for cluster in [None, Some("c")] {
-            let gate = gate(identity(cluster), ClusterState::default());
-            let green = PeerHeader { cluster_name: "green".to_owned(), ..header(2, 22) };
-            let refused = gate.check_envelope(Some(&green)).unwrap_err().to_string();
-            for word in ["node 2", "`green`", "`blue`", "`cluster.name`"] {
-                assert!(refused.contains(word), "`{word}` in: {refused}");
-            }
-            let endless = PeerHeader { cluster_name: "ü".repeat(1_000_000), ..header(2, 22) };
-            assert!(gate.check_envelope(Some(&endless)).unwrap_err().to_string().len() < 600);
-        }
-    }
-
-    #[test]
-    fn a_refusal_is_news_once_in_a_while() {
-        let said = Said::default();
-        assert!(said.is_news("refused", "why"));
-        assert!(!said.is_news("refused", "why"));
-        assert!(said.is_news("refused", "why else") && said.is_news("refused by a peer", "why"));
-        for number in 0..10 * SAID_LIMIT {
-            assert!(said.is_news("refused", &number.to_string()));
-        }
-        assert!(said.lock().len() <= SAID_LIMIT, "what strangers say fills no memory");
-    }
-
-    #[test]
-    fn s7_before_the_cluster_is_formed_only_founding_disks_speak() {
-        let gate = gate(identity(Some("c")), ClusterState::default());
-        assert!(gate.check_peer(Some(&header(2, 22))).is_ok());
-        assert!(matches!(gate.check_peer(Some(&header(2, 23))), Err(Refused::OtherDisk { .. })));
-        assert!(matches!(gate.check_peer(Some(&header(3, 33))), Err(Refused::OtherDisk { .. })));
-    }
-
-    #[test]
-    fn s7_a_disk_other_than_the_recorded_one_is_refused_by_whoever_can_judge_it() {
-        let judge = gate(identity(Some("c")), formed(20, &[(1, 11), (2, 29)]));
-        assert!(judge.check_peer(Some(&header(2, 29))).is_ok());
-        assert!(matches!(judge.check_peer(Some(&header(2, 22))), Err(Refused::OtherDisk { .. })));
-        assert!(matches!(judge.check_peer(Some(&header(3, 33))), Err(Refused::OtherDisk { .. })));
-        // A disk that was admitted by entry 21, which this node has not applied yet.
-        let newer = PeerHeader { admitted_at: 21, ..header(2, 30) };
-        assert!(judge.check_peer(Some(&newer)).is_ok());
-        let known = PeerHeader { admitted_at: 20, ..header(2, 30) };
-        assert!(matches!(judge.check_peer(Some(&known)), Err(Refused::OtherDisk { .. })));
-    }
-}
+mod tests;

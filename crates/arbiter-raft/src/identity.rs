@@ -25,6 +25,10 @@ pub struct Identity {
     /// The log index by which this disk was admitted; 0 for a founding disk.
     #[serde(default)]
     pub admitted_at: u64,
+    /// The cluster that took the place of this disk's: the majority was taken for lost, and an operator recovered it
+    /// without this node. It takes part in nothing any more.
+    #[serde(default)]
+    pub succeeded_by: Option<ClusterId>,
 }
 
 /// Why a folder is not this node's.
@@ -69,15 +73,7 @@ impl Identity {
         draw: impl FnOnce() -> u64,
     ) -> Result<Self, IdentityError> {
         if let Some(found) = Self::read(disk.store())? {
-            if found.node != node {
-                return Err(IdentityError::OtherNode { found: found.node, configured: node });
-            }
-            if found.cluster_name != cluster_name {
-                return Err(IdentityError::OtherCluster {
-                    found: found.cluster_name,
-                    configured: cluster_name.to_owned(),
-                });
-            }
+            found.must_be_of(node, cluster_name)?;
             return Ok(found);
         }
         let new = Self {
@@ -87,12 +83,25 @@ impl Identity {
             cluster: None,
             founders: BTreeMap::new(),
             admitted_at: 0,
+            succeeded_by: None,
         };
         new.write(disk).await?;
         Ok(new)
     }
 
-    fn read(store: &dyn Store) -> Result<Option<Self>, StoreError> {
+    /// Checks whose it is.
+    pub(crate) fn must_be_of(&self, node: NodeId, cluster_name: &str) -> Result<(), IdentityError> {
+        if self.node != node {
+            return Err(IdentityError::OtherNode { found: self.node, configured: node });
+        }
+        if self.cluster_name != cluster_name {
+            let (found, configured) = (self.cluster_name.clone(), cluster_name.to_owned());
+            return Err(IdentityError::OtherCluster { found, configured });
+        }
+        Ok(())
+    }
+
+    pub(crate) fn read(store: &dyn Store) -> Result<Option<Self>, StoreError> {
         let bytes = store.get(&meta_key("identity"))?;
         bytes.map(|bytes| record::decode("the folder's identity", &bytes)).transpose()
     }
@@ -103,8 +112,14 @@ impl Identity {
     /// Whatever kept it from being written.
     pub async fn write(&self, disk: &Disk) -> Result<(), StoreError> {
         let mut batch = Batch::default();
-        batch.put(meta_key("identity"), record::encode("the folder's identity", self)?);
+        self.put(&mut batch)?;
         disk.write(batch, true).await
+    }
+
+    /// Adds it to a batch.
+    pub(crate) fn put(&self, batch: &mut Batch) -> Result<(), StoreError> {
+        batch.put(meta_key("identity"), record::encode("the folder's identity", self)?);
+        Ok(())
     }
 }
 

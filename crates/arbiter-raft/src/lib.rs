@@ -7,7 +7,9 @@
 //! * [`store`], [`disk`], [`record`]: the disk, its one writer, and how records look on it;
 //! * [`log_store`], [`machine`], [`types`]: openraft's storage on top of that;
 //! * [`network`]: openraft's messages over gRPC, or over anything that a simulation puts in its place;
-//! * [`gate`], [`identity`], `formation`: who may take part, and how a cluster is formed once.
+//! * [`gate`], [`identity`], `formation`: who may take part, and how a cluster is formed once;
+//! * [`recovery`], `succession`: how a survivor becomes a cluster of its own when the majority is lost for good, and how
+//!   those that were left behind hear of it.
 
 pub mod disk;
 mod formation;
@@ -22,9 +24,11 @@ mod node;
 pub mod planted;
 mod propose;
 pub mod record;
+pub mod recovery;
 pub mod runtime;
 mod settings;
 pub mod store;
+mod succession;
 pub mod types;
 mod view;
 

@@ -91,27 +91,9 @@ impl LogStore {
     /// # Errors
     /// [`StoreError::Corrupt`] or [`StoreError::Newer`]; what reading can fail with.
     pub fn open(disk: Disk) -> Result<Self, StoreError> {
-        let purged: Option<LogId> = read_meta(disk.store(), "purged")?;
-        let mut log = Log { purged, purged_on_disk: purged, last: purged, ..Log::default() };
-        let mut failed = None;
-        record::visit_records(disk.store(), LOG, 0, None, &mut |index, bytes| {
-            let checked =
-                record::decode::<Entry>("a log entry", bytes).and_then(|entry| follows(&log, index, &entry));
-            match checked {
-                Ok(log_id) => {
-                    log.last = Some(log_id);
-                    ControlFlow::Continue(())
-                }
-                Err(error) => {
-                    failed = Some(error);
-                    ControlFlow::Break(())
-                }
-            }
-        })?;
-        match failed {
-            Some(error) => Err(error),
-            None => Ok(Self { disk, log: Arc::new(Mutex::new(log)), committed: watch::Sender::default() }),
-        }
+        let (purged, last) = read_whole(disk.store(), &mut |_| ())?;
+        let log = Log { purged, purged_on_disk: purged, last, ..Log::default() };
+        Ok(Self { disk, log: Arc::new(Mutex::new(log)), committed: watch::Sender::default() })
     }
 
     /// The disk that it is on.
@@ -157,14 +139,7 @@ impl LogStore {
     /// None does: entries are missing, as after a power cut under a version that purged too early.
     pub fn check_covered(&self) -> Result<(), StoreError> {
         let purged = self.lock().purged_on_disk;
-        let covered = *self.disk.snapshot().borrow();
-        match purged {
-            Some(purged) if covered < Some(purged) => Err(StoreError::Corrupt(format!(
-                "the log begins after entry {}, and no snapshot goes so far",
-                purged.index
-            ))),
-            _ => Ok(()),
-        }
+        covers(*self.disk.snapshot().borrow(), purged)
     }
 
     /// Purges on the disk what is purged in memory, if a durable snapshot covers it.
@@ -248,16 +223,59 @@ impl LogStore {
     }
 }
 
+/// Reads the log from end to end. Returns what is purged, and its last entry.
+///
+/// # Errors
+/// [`StoreError::Corrupt`], for a gap too, or [`StoreError::Newer`]; what reading can fail with.
+pub(crate) fn read_whole(
+    store: &dyn Store,
+    visit: &mut dyn FnMut(Entry),
+) -> Result<(Option<LogId>, Option<LogId>), StoreError> {
+    let purged: Option<LogId> = read_meta(store, "purged")?;
+    let mut last = purged;
+    let mut failed = None;
+    record::visit_records(store, LOG, 0, None, &mut |index, bytes| {
+        let checked = record::decode::<Entry>("a log entry", bytes)
+            .and_then(|entry| follows(last, index, &entry).map(|log_id| (log_id, entry)));
+        match checked {
+            Ok((log_id, entry)) => {
+                last = Some(log_id);
+                visit(entry);
+                ControlFlow::Continue(())
+            }
+            Err(error) => {
+                failed = Some(error);
+                ControlFlow::Break(())
+            }
+        }
+    })?;
+    failed.map_or(Ok((purged, last)), Err)
+}
+
 /// Reads a small record.
-fn read_meta<T: serde::de::DeserializeOwned>(store: &dyn Store, name: &str) -> Result<Option<T>, StoreError> {
+pub(crate) fn read_meta<T: serde::de::DeserializeOwned>(
+    store: &dyn Store,
+    name: &str,
+) -> Result<Option<T>, StoreError> {
     store.get(&meta_key(name))?.map(|bytes| record::decode(name, &bytes)).transpose()
 }
 
+/// Checks that a snapshot as far as `covered` holds everything that was purged.
+pub(crate) fn covers(covered: Option<LogId>, purged: Option<LogId>) -> Result<(), StoreError> {
+    match purged {
+        Some(purged) if covered < Some(purged) => Err(StoreError::Corrupt(format!(
+            "the log begins after entry {}, and no snapshot goes so far",
+            purged.index
+        ))),
+        _ => Ok(()),
+    }
+}
+
 /// Checks that an entry is the one that must come next.
-fn follows(log: &Log, index: u64, entry: &Entry) -> Result<LogId, StoreError> {
+fn follows(last: Option<LogId>, index: u64, entry: &Entry) -> Result<LogId, StoreError> {
     // Nothing follows the last number that there is.
-    let next = log.last.map_or(Some(0), |last| last.index.checked_add(1));
-    if entry.log_id.index != index || Some(index) != next || Some(entry.log_id) <= log.last {
+    let next = last.map_or(Some(0), |last| last.index.checked_add(1));
+    if entry.log_id.index != index || Some(index) != next || Some(entry.log_id) <= last {
         return Err(StoreError::Corrupt(format!(
             "the log has {} at position {index}, where {} must follow",
             entry.log_id,

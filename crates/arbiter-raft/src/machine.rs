@@ -35,10 +35,10 @@ pub struct StateMachine {
 
 /// Which snapshot is the current one.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-struct Pointer {
+pub(crate) struct Pointer {
     /// Its number; every snapshot has a greater one than those before.
     generation: u64,
-    meta: SnapshotMeta,
+    pub(crate) meta: SnapshotMeta,
 }
 
 /// What a snapshot holds.
@@ -53,17 +53,8 @@ impl StateMachine {
     /// # Errors
     /// [`StoreError::Corrupt`] or [`StoreError::Newer`]; what reading can fail with.
     pub fn open(disk: Disk, readers: watch::Sender<Arc<ClusterState>>) -> Result<Self, StoreError> {
-        let pointer: Option<Pointer> = match disk.store().get(&meta_key("snapshot"))? {
-            Some(bytes) => Some(record::decode("the snapshot's description", &bytes)?),
-            None => None,
-        };
-        let mut state = Arc::new(ClusterState::default());
-        if let Some(pointer) = &pointer {
-            let bytes = read_snapshot(disk.store(), pointer.generation)?.ok_or_else(|| {
-                StoreError::Corrupt(format!("snapshot {} is missing", pointer.meta.snapshot_id))
-            })?;
-            state = Arc::new(state_of(&bytes)?);
-        }
+        let (pointer, state) = load(disk.store())?;
+        let state = Arc::new(state);
         readers.send_replace(state.clone());
         let mut meta = pointer.as_ref().map(|pointer| pointer.meta.clone()).unwrap_or_default();
         if planted(Bug::AppliedApart)
@@ -80,6 +71,36 @@ impl StateMachine {
             readers,
             current: Arc::new(Mutex::new(pointer)),
         })
+    }
+}
+
+/// The current snapshot, and the state in it.
+pub(crate) fn load(store: &dyn Store) -> Result<(Option<Pointer>, ClusterState), StoreError> {
+    let Some(bytes) = store.get(&meta_key("snapshot"))? else { return Ok((None, ClusterState::default())) };
+    let pointer: Pointer = record::decode("the snapshot's description", &bytes)?;
+    let bytes = read_snapshot(store, pointer.generation)?
+        .ok_or_else(|| StoreError::Corrupt(format!("snapshot {} is missing", pointer.meta.snapshot_id)))?;
+    Ok((Some(pointer), state_of(&bytes)?))
+}
+
+/// Applies one entry, whoever keeps the state.
+pub(crate) fn apply_entry(
+    state: &mut ClusterState,
+    membership: &mut StoredMembership,
+    entry: Entry,
+) -> Applied {
+    let at = entry_id(&entry.log_id);
+    match entry.payload {
+        EntryPayload::Normal(proposal) => state.apply(at, &proposal),
+        EntryPayload::Blank => {
+            state.skip(at);
+            Applied::Nothing
+        }
+        EntryPayload::Membership(changed) => {
+            state.skip(at);
+            *membership = StoredMembership::new(Some(entry.log_id), changed);
+            Applied::Nothing
+        }
     }
 }
 
@@ -108,7 +129,33 @@ async fn save_snapshot(
     if current.as_ref().is_some_and(|current| current.meta.last_log_id > meta.last_log_id) {
         return Ok(());
     }
-    let last = current.as_ref().map_or(0, |current| current.generation);
+    let Staged { before, switch, pointer } = stage(disk.store(), current.as_ref(), meta, bytes)?;
+    for batch in before {
+        disk.write(batch, false).await?;
+    }
+    disk.write(switch, true).await?;
+    disk.snapshot_is_durable(meta.last_log_id);
+    *current = Some(pointer);
+    Ok(())
+}
+
+/// How a snapshot is written: nothing of it counts before the switch.
+pub(crate) struct Staged {
+    /// In this order, before the switch.
+    pub(crate) before: Vec<Batch>,
+    /// Makes it the current one; a barrier must follow.
+    pub(crate) switch: Batch,
+    pointer: Pointer,
+}
+
+/// Prepares to make a snapshot the current one, in the place of `current`.
+pub(crate) fn stage(
+    store: &dyn Store,
+    current: Option<&Pointer>,
+    meta: &SnapshotMeta,
+    bytes: &[u8],
+) -> Result<Staged, StoreError> {
+    let last = current.map_or(0, |current| current.generation);
     let generation = last.checked_add(1).ok_or_else(|| {
         StoreError::Corrupt(format!(
             "the snapshot's description has the number {last}, after which none follows"
@@ -117,22 +164,24 @@ async fn save_snapshot(
     let pointer = Pointer { generation, meta: meta.clone() };
     // A crash may have left parts of this number that no pointer names; they may be more than ours.
     let mut leftovers = Batch::default();
-    record::delete_records(disk.store(), &mut leftovers, SNAPSHOT, generation, None)?;
-    disk.write(leftovers, false).await?;
+    record::delete_records(store, &mut leftovers, SNAPSHOT, generation, None)?;
+    let mut before = vec![leftovers];
     for parts in record::parts(SNAPSHOT, generation, bytes).chunks(PARTS_PER_BATCH) {
         let mut batch = Batch::default();
         for (key, value) in parts {
             batch.put(key.clone(), value.clone());
         }
-        disk.write(batch, false).await?;
+        before.push(batch);
     }
     let mut switch = Batch::default();
     switch.put(meta_key("snapshot"), record::encode("the snapshot's description", &pointer)?);
-    record::delete_records(disk.store(), &mut switch, SNAPSHOT, 0, Some(generation))?;
-    disk.write(switch, true).await?;
-    disk.snapshot_is_durable(meta.last_log_id);
-    *current = Some(pointer);
-    Ok(())
+    record::delete_records(store, &mut switch, SNAPSHOT, 0, Some(generation))?;
+    Ok(Staged { before, switch, pointer })
+}
+
+/// The record of a state, as a snapshot holds it.
+pub(crate) fn picture(state: &ClusterState) -> Result<Vec<u8>, StoreError> {
+    record::encode("a snapshot", &Image { state })
 }
 
 fn snapshot_failed(meta: &SnapshotMeta) -> impl Fn(StoreError) -> RaftStorageError {
@@ -153,11 +202,7 @@ impl RaftSnapshotBuilder<TypeConfig> for SnapshotBuilder {
         let failed = snapshot_failed(&self.meta);
         let state = self.state.clone();
         // Writing a history of thousands of records as text takes milliseconds: not on the async runtime.
-        let bytes = self
-            .disk
-            .read(move |_| record::encode("a snapshot", &Image { state: &*state }))
-            .await
-            .map_err(&failed)?;
+        let bytes = self.disk.read(move |_| picture(&state)).await.map_err(&failed)?;
         save_snapshot(&self.disk, &self.current, &self.meta, &bytes).await.map_err(&failed)?;
         Ok(Snapshot { meta: self.meta.clone(), snapshot: Box::new(Cursor::new(bytes)) })
     }
@@ -180,19 +225,7 @@ impl RaftStateMachine<TypeConfig> for StateMachine {
         let state = Arc::make_mut(&mut self.state);
         for entry in entries {
             self.applied = Some(entry.log_id);
-            let at = entry_id(&entry.log_id);
-            answers.push(match entry.payload {
-                EntryPayload::Normal(proposal) => state.apply(at, &proposal),
-                EntryPayload::Blank => {
-                    state.skip(at);
-                    Applied::Nothing
-                }
-                EntryPayload::Membership(membership) => {
-                    state.skip(at);
-                    self.membership = StoredMembership::new(Some(entry.log_id), membership);
-                    Applied::Nothing
-                }
-            });
+            answers.push(apply_entry(state, &mut self.membership, entry));
         }
         if planted(Bug::AppliedApart)
             && let Ok(applied) = record::encode("applied", &self.applied)

@@ -229,7 +229,11 @@ impl RaftNode {
         let log = LogStore::open(disk.clone()).map_err(unusable(&settings))?;
         let machine = StateMachine::open(disk.clone(), readers).map_err(unusable(&settings))?;
         log.check_covered().map_err(unusable(&settings))?;
+        let in_a_cluster = identity.cluster.is_some();
         let gate = Gate::new(identity, state.clone());
+        if in_a_cluster {
+            gate.ask_first();
+        }
         let found = log.last();
         let heard = Heard::default();
         let network = Network::new(wire.clone(), gate.clone(), heard.clone());
@@ -323,6 +327,9 @@ impl RaftNode {
     /// # Errors
     /// It does not lead, or no majority answered in time.
     pub async fn confirm_leadership(&self, timeout: Duration) -> Result<LogIndex, NotConfirmed> {
+        if self.inner.gate.is_shut() {
+            return Err(NotConfirmed::NotLeader { leader: None });
+        }
         confirm_on(&self.inner.raft, self.inner.found, timeout).await
     }
 

@@ -70,6 +70,9 @@ impl RaftNode {
         timeout: Duration,
     ) -> Result<(EntryId, Applied), ProposeError> {
         let inner = self.inner();
+        if inner.gate.is_shut() {
+            return Err(ProposeError::NotLeader { leader: None });
+        }
         if inner.quiesced.load(Ordering::Acquire) {
             return Err(ProposeError::HandingOver);
         }

@@ -112,6 +112,8 @@ pub(crate) fn view_of(
         Ok(()) | Err(openraft::error::Fatal::Stopped) => None,
         Err(fatal) => Some(fatal.to_string()),
     });
+    // Raft lets a node lead on in its term after a restart; one whose disk may not take part leads nobody.
+    let stands_still = matches!(standing, Standing::Refused { .. });
     RaftView {
         id: NodeId(metrics.id),
         incarnation,
@@ -121,10 +123,11 @@ pub(crate) fn view_of(
             ServerState::Learner => Role::Learner,
             ServerState::Follower => Role::Follower,
             ServerState::Candidate => Role::Candidate,
+            ServerState::Leader if stands_still => Role::Follower,
             ServerState::Leader => Role::Leader,
             ServerState::Shutdown => Role::Stopped,
         },
-        leader: metrics.current_leader.map(NodeId),
+        leader: metrics.current_leader.filter(|id| !stands_still || *id != metrics.id).map(NodeId),
         last_log: LogIndex(last),
         committed: committed.max(index(metrics.last_applied.as_ref())),
         applied: index(metrics.last_applied.as_ref()),

@@ -20,6 +20,7 @@ pub mod logging;
 mod neighbours;
 mod options;
 mod policy_file;
+mod recover;
 mod reports;
 mod rights;
 mod shutdown;
@@ -27,7 +28,8 @@ mod side;
 mod trust;
 
 pub use build::{Node, build};
-pub use options::{LogFormat, Options};
+pub use options::{LogFormat, Options, Subcommand};
+pub use recover::{RecoverOptions, Recovered, recover};
 pub use side::withdraw_routes;
 
 use anyhow::Context;

@@ -2,14 +2,15 @@
 
 use anyhow::Context;
 use arbiter_config::LocalConfig;
-use arbiterd::{Options, run, withdraw_routes};
+use arbiterd::{Options, Subcommand, recover, run, withdraw_routes};
 use clap::Parser;
+use std::io::{BufRead, IsTerminal};
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
     let options = Options::parse();
     match start(&options) {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => code,
         Err(error) => {
             // Into the log, in its form, if it is up and takes errors. If not, the operator who started it looks at
             // the terminal.
@@ -33,7 +34,7 @@ fn withdraw(runtime: &tokio::runtime::Runtime, local: &LocalConfig) -> anyhow::R
     Ok(())
 }
 
-fn start(options: &Options) -> anyhow::Result<()> {
+fn start(options: &Options) -> anyhow::Result<ExitCode> {
     let loaded = arbiter_config::load(&options.config, &options.node)?;
     arbiterd::logging::start(&loaded.config.local.log, options.log_format)?;
     for warning in &loaded.warnings {
@@ -46,7 +47,13 @@ fn start(options: &Options) -> anyhow::Result<()> {
         .build()
         .context("the runtime could not be started")?;
     if options.withdraw_routes {
-        return withdraw(&runtime, &loaded.config.local);
+        return withdraw(&runtime, &loaded.config.local).map(|()| ExitCode::SUCCESS);
     }
-    runtime.block_on(run(loaded.config))
+    if let Some(Subcommand::Recover(how)) = &options.subcommand {
+        let mut terminal = std::io::stdin().is_terminal().then(|| std::io::stdin().lock());
+        let person = terminal.as_mut().map(|terminal| terminal as &mut dyn BufRead);
+        let recovered = recover(&loaded.config, how, &runtime, &mut std::io::stdout(), person)?;
+        return Ok(ExitCode::from(recovered.exit_code()));
+    }
+    runtime.block_on(run(loaded.config)).map(|()| ExitCode::SUCCESS)
 }

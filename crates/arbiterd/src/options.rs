@@ -1,5 +1,6 @@
 //! The command line.
 
+use crate::recover::RecoverOptions;
 use clap::{Parser, ValueEnum};
 use std::path::PathBuf;
 
@@ -21,6 +22,20 @@ pub struct Options {
     /// The form of log lines; the file's `[log] format` otherwise.
     #[arg(long, value_name = "FORMAT")]
     pub log_format: Option<LogFormat>,
+    /// What to do instead of running the node.
+    #[command(subcommand)]
+    pub subcommand: Option<Subcommand>,
+}
+
+/// What can be done to a node that does not run.
+#[derive(Debug, Clone, clap::Subcommand)]
+pub enum Subcommand {
+    /// When the majority of the nodes is lost FOR GOOD: make this survivor a new cluster of one node.
+    ///
+    /// Shows what it found and what follows. Goes on only if EC2 shows the others' instances stopped, or if somebody
+    /// answers for those that it doesn't, with a phrase. The node must not run. Exit codes: 0 done (or shown), 1 it can't be
+    /// done and nothing was changed, 3 not confirmed and nothing was changed, 5 the disk failed while it was changed.
+    Recover(RecoverOptions),
 }
 
 /// The form of log lines.

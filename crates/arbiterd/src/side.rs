@@ -76,13 +76,18 @@ impl Side {
     }
 }
 
-async fn connect_ec2(local: &LocalConfig) -> anyhow::Result<Ec2> {
+/// EC2 as the node's file and environment say; nothing is asked yet.
+pub(crate) async fn ec2_of(local: &LocalConfig) -> anyhow::Result<Ec2> {
     let settings = arbiter_ec2::Settings {
         endpoint_url: local.ec2.endpoint.clone(),
         region: local.ec2.region.clone(),
         ..arbiter_ec2::Settings::default()
     };
-    let ec2 = Ec2::connect(settings).await?;
+    Ok(Ec2::connect(settings).await?)
+}
+
+async fn connect_ec2(local: &LocalConfig) -> anyhow::Result<Ec2> {
+    let ec2 = ec2_of(local).await?;
     tracing::info!(region = ec2.region(), "EC2");
     // Credentials are fetched before they are needed. Without them the node still probes, votes and decides.
     if let Err(error) = ec2.warm_up().await {

@@ -111,7 +111,8 @@ impl<'a> Judge<'a> {
             return false;
         }
         let witnesses = self.witnesses_of_death(gateway, at_least_ms);
-        if witnesses * 2 > self.others(gateway).len() || witnesses > 0 && planted(Bug::OneObserverCondemns) {
+        let agree = witnesses > 1 && witnesses * 2 > self.others(gateway).len();
+        if agree || witnesses > 0 && planted(Bug::OneObserverCondemns) {
             return true;
         }
         let off = |facts: &InstanceFacts| {

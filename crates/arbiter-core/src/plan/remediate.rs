@@ -188,7 +188,8 @@ pub(super) fn stop(gateway: &Gateway, force: bool, cause: Cause, reasons: Vec<St
 fn start(situation: &Situation<'_>, gateway: &Gateway, reasons: Vec<String>, plan: &mut Plan) {
     let resource = Resource::Instance(gateway.instance.clone());
     // A stop or start in doubt, also of an older epoch, is waited out.
-    if busy(situation, gateway) || situation.state.unsettled_on(&resource).next().is_some() {
+    let doubtful = situation.state.unsettled_on(&resource).next().is_some();
+    if busy(situation, gateway) || doubtful || situation.state.too_young(situation.now).is_some() {
         return;
     }
     // Nothing but the API's patience limits how often we ask: it may lack capacity for an hour.

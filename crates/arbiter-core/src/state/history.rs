@@ -43,6 +43,21 @@ pub enum Event {
         /// Its id.
         cluster_id: ClusterId,
     },
+    /// The majority was lost for good, and an operator made the survivor a cluster of its own.
+    Recovered {
+        /// Who.
+        by: String,
+        /// The survivor.
+        node: NodeId,
+        /// The new cluster's id.
+        cluster_id: ClusterId,
+        /// The old one's.
+        predecessor: ClusterId,
+        /// The last entry of the survivor's log.
+        last: LogIndex,
+        /// The nodes that were left behind.
+        without: Vec<NodeId>,
+    },
     /// A leader took office.
     EpochBegan {
         /// The leader.

@@ -98,6 +98,7 @@ impl ClusterState {
                 if planted(Bug::StartHalted) {
                     self.halted(now).map_or(Ok(()), Err)?;
                 }
+                self.too_young(now).map_or(Ok(()), Err)?;
                 start_guards(self, instance, now)?;
             }
         }

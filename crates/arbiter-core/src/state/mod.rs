@@ -9,6 +9,7 @@ mod history;
 mod intents;
 mod members;
 mod operations;
+mod recovery;
 mod remediation;
 mod restart;
 mod shared;
@@ -18,6 +19,7 @@ mod tests;
 pub use history::{Entry, Event, HISTORY_LIMIT};
 pub use intents::BATCH_LIMIT;
 pub use members::{Member, Place};
+pub use recovery::{RECOVERY_GAP, Recovery};
 pub use remediation::{InstanceRecord, Slot, StopEnd, stop_guards};
 pub use restart::{RESTART_WAITS_MS, Restart};
 
@@ -45,6 +47,9 @@ pub const OWN_INTENTS_REMEMBERED_MS: u64 = 600_000;
 pub struct ClusterState {
     /// The cluster's id, once formed.
     pub cluster_id: Option<ClusterId>,
+    /// The clusters that it was before, when a majority was lost for good: oldest first.
+    #[serde(default)]
+    pub predecessors: Vec<ClusterId>,
     /// The rules that `apply` follows.
     pub rules_version: u32,
     /// The last entry applied.
@@ -58,7 +63,7 @@ pub struct ClusterState {
     pub members: BTreeMap<NodeId, Member>,
     /// Who is in office.
     pub office: Office,
-    /// Log time when the cluster was formed.
+    /// Log time when the cluster was formed, or recovered.
     pub formed_at: LogMs,
     /// What operators have overridden.
     pub overrides: Overrides,
@@ -266,7 +271,8 @@ impl ClusterState {
         })
     }
 
-    /// Why no new mutation may be made at all, if so. A `Start` after our `Stop` does not ask.
+    /// Why no new mutation may be made at all, if so. A `Start` after our `Stop` does not ask, but for
+    /// [`ClusterState::too_young`].
     pub fn halted(&self, now: LogMs) -> Option<Refusal> {
         if self.overrides.mode == Mode::Observe && !planted(Bug::ObservingIgnored) {
             return Some(Refusal::Observing);
@@ -274,6 +280,12 @@ impl ClusterState {
         if let Some(pause) = self.overrides.pause.as_ref().filter(|_| !planted(Bug::PauseIgnored)) {
             return Some(Refusal::Paused(pause.reason.clone()));
         }
+        self.too_young(now)
+    }
+
+    /// Why nothing at all may be done yet, if so: the cluster was formed or recovered just now, and whoever decided before
+    /// may have calls under way of which nothing is known here.
+    pub fn too_young(&self, now: LogMs) -> Option<Refusal> {
         let waited_ms = now.since_ms(self.formed_at);
         let wait_ms = self.policy.timing.takeover_wait_ms();
         (waited_ms < wait_ms).then(|| {

@@ -61,6 +61,14 @@ fn one_observer_never_condemns_a_gateway() {
         }
         assert_ne!(of_gateway(&policy, &alone.clone().silent(other, LONG_MS), 1).verdict, Down);
     }
+    // Nor where it is all that is left of the cluster.
+    for voters in [vec![2], vec![1, 2]] {
+        let mut evidence = healthy.clone().dead(1, LONG_MS);
+        evidence.voters = voters.into_iter().map(NodeId).collect();
+        assert_ne!(of_gateway(&policy, &evidence, 1).verdict, Down);
+        let off = evidence.instance(1, InstanceState::Stopped, LONG_MS);
+        assert_eq!(of_gateway(&policy, &off, 1).verdict, Down, "the provider's word is another's");
+    }
 }
 
 #[test]

@@ -145,6 +145,7 @@ fn disk(entries: &[Proposal], state: Option<&ClusterState>) -> Vec<u8> {
         cluster: Some(ClusterId::from("5f3c")),
         founders: [(NodeId(1), Incarnation(11)), (NodeId(2), Incarnation(22))].into(),
         admitted_at: 0,
+        succeeded_by: None,
     };
     let vote = serde_json::json!({ "leader_id": { "term": 1, "node_id": 1 }, "committed": true });
     let mut lines = vec![record("m/identity", &identity), record("m/vote", &vote)];

@@ -72,7 +72,7 @@ impl PeerNetwork {
         E: std::error::Error,
     {
         let gate = &self.network.gate;
-        gate.cluster().map_err(|refused| Unreachable::new(&refused))?;
+        gate.may_call().map_err(|refused| Unreachable::new(&refused))?;
         let request = PeerRequest {
             header: Some(gate.header_to(NodeId(self.target))),
             payload: payload::write(message).map_err(|error| NetworkError::new(&error))?,
@@ -102,7 +102,7 @@ impl PeerNetwork {
             }
             Err(error) => {
                 if let WireError::Refused(reason) = &error {
-                    gate.say_refused("a peer refuses us", reason);
+                    gate.refused(reason);
                 }
                 Err(Unreachable::new(&error).into())
             }

@@ -188,6 +188,7 @@ fn formation(node: &Inner, request: &FormationRequest) -> Result<Answer, WireErr
         header: Some(node.gate.header_to(NodeId(header.sender))),
         state: state.into(),
         leader: known_leader(node),
+        succeeds: node.gate.succeeds(&header.cluster_id),
     }))
 }
 

@@ -6,11 +6,13 @@
 //! after a crash without all the batches before it: votes and log entries stay in order.
 
 mod fail_point;
+mod folder;
 mod mem;
 mod sled_store;
 mod tally;
 
 pub use fail_point::{FailPoint, Moment, Written};
+pub use folder::Folder;
 pub use mem::MemStore;
 pub use sled_store::{OpenStoreError, SledStore};
 

@@ -1,5 +1,6 @@
 //! The real disk: sled, with a barrier that reaches the platter.
 
+use super::folder::Folder;
 use super::tally::{self, Tally};
 use super::{Batch, Store, StoreError, Visit, WAY_BACK};
 use std::fs::{File, OpenOptions};
@@ -24,8 +25,7 @@ pub struct SledStore {
     barrier: File,
     barriers: AtomicU64,
     tally: Tally,
-    _lock: File,
-    path: PathBuf,
+    folder: Folder,
 }
 
 /// Why a folder can't be opened.
@@ -70,12 +70,19 @@ impl SledStore {
     /// # Errors
     /// [`OpenStoreError`]: in use, unreadable, or damaged.
     pub fn open(path: &Path) -> Result<Self, OpenStoreError> {
+        Self::open_held(Folder::hold(path)?)
+    }
+
+    /// Opens the store in a folder that is held already.
+    ///
+    /// # Errors
+    /// The same.
+    pub fn open_held(folder: Folder) -> Result<Self, OpenStoreError> {
+        let path = folder.path();
         let io = |path: &Path| {
             let path = path.to_owned();
             move |source| OpenStoreError::Io { path, source }
         };
-        std::fs::create_dir_all(path).map_err(io(path))?;
-        let lock = lock(path)?;
         let inner = path.join("store");
         clear_unfinished(path, &inner).map_err(io(&inner))?;
         let config = sled::Config::new()
@@ -97,12 +104,12 @@ impl SledStore {
         let newest = newest_barrier(&db).map_err(|reason| damaged(path, reason))?;
         let tally = Tally::open(path, newest)?;
         let barriers = AtomicU64::new(newest);
-        Ok(Self { db, barrier, barriers, tally, _lock: lock, path: path.to_owned() })
+        Ok(Self { db, barrier, barriers, tally, folder })
     }
 
     /// The folder.
     pub fn path(&self) -> &Path {
-        &self.path
+        self.folder.path()
     }
 }
 
@@ -153,18 +160,6 @@ fn newest_barrier(db: &sled::Db) -> Result<u64, String> {
 
 pub(super) fn damaged(path: &Path, reason: String) -> OpenStoreError {
     OpenStoreError::Damaged { path: path.to_owned(), reason }
-}
-
-/// Takes the folder for this process. The kernel releases it when the process ends, however it ends.
-fn lock(path: &Path) -> Result<File, OpenStoreError> {
-    let file_path = path.join("lock");
-    let io = |source| OpenStoreError::Io { path: file_path.clone(), source };
-    let file = OpenOptions::new().create(true).truncate(false).write(true).open(&file_path).map_err(io)?;
-    match rustix::fs::flock(&file, rustix::fs::FlockOperation::NonBlockingLockExclusive) {
-        Ok(()) => Ok(file),
-        Err(rustix::io::Errno::WOULDBLOCK) => Err(OpenStoreError::Locked { path: path.to_owned() }),
-        Err(errno) => Err(OpenStoreError::Io { path: file_path.clone(), source: errno.into() }),
-    }
 }
 
 /// Takes away what a crash has left half-made, and sled would take for damage.

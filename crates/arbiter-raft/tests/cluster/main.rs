@@ -6,4 +6,5 @@ mod forming;
 mod harness;
 mod leading;
 mod members;
+mod recovery;
 mod wiped;

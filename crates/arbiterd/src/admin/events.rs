@@ -114,6 +114,7 @@ fn parts(policy: &Policy, event: &Event) -> Parts {
         | Event::PolicyApplied { .. }
         | Event::ModeSet { .. }
         | Event::Readmitted { .. }
+        | Event::Recovered { .. }
         | Event::MemberChanged { .. } => operators(policy, event),
         other => happening(policy, other),
     }
@@ -215,6 +216,16 @@ fn operators(policy: &Policy, event: &Event) -> Parts {
             actor: Some(by.clone()).filter(|by| !by.is_empty()),
             ..Parts::default()
         },
+        Event::Recovered { by, node, cluster_id, predecessor, last, without } => {
+            let left: Vec<_> = without.iter().map(|id| policy.node_name(*id)).collect();
+            let name = policy.node_name(*node);
+            let summary = format!(
+                "the majority was lost for good: {name} goes on alone after entry {last}, as the cluster {cluster_id} in the \
+                 place of {predecessor}, without {}",
+                left.join(", ")
+            );
+            Parts { kind: "recovered", subject: name, summary, actor: Some(by.clone()), ..Parts::default() }
+        }
         Event::Readmitted { by, node } => Parts {
             kind: "readmitted",
             subject: policy.node_name(*node),

@@ -23,6 +23,8 @@ mod operating;
 mod pairs;
 mod policy;
 mod preview;
+#[cfg(test)]
+mod recover;
 mod restart;
 mod rights;
 mod stall;

@@ -7,6 +7,7 @@ mod intents;
 mod members;
 mod operators;
 mod properties;
+mod recovery;
 mod slots;
 
 use crate::command::{Cause, Outcome};
