@@ -42,9 +42,10 @@ impl<'a> Ballot<'a> {
         }
     }
 
-    /// The voter has lost power: as soon as it is back the second candidate asks it, in the first one's term.
+    /// The voter has lost power, and so has the first candidate now: as soon as the voter is back the second one asks it, in
+    /// the first one's term. (A line that is only cut would keep the voter asking until its question has had its time.)
     async fn once_more(&self, dice: &mut Dice) {
-        self.part(self.voter, self.first, true);
+        self.sim.crash(self.first, usize::MAX, Duration::from_millis(dice.between(2_000, 4_000)));
         self.part(self.second, self.voter, false);
         super::until(100, 10, || self.sim.raft(self.voter).is_some()).await;
         // For as long as a lease the voter refuses anybody: what its disk remembers last is that it led, or followed.
@@ -57,7 +58,6 @@ impl<'a> Ballot<'a> {
     fn over(&self) {
         self.part(self.second, self.first, false);
         self.part(self.second, self.voter, false);
-        self.part(self.voter, self.first, false);
     }
 }
 
