@@ -23,6 +23,7 @@ use crate::network::{Answer, Call, WireError};
 use crate::node::Inner;
 use crate::propose::propose_on;
 use crate::settings::QUESTION_TIMEOUT;
+use crate::silence::stand_if_nobody_leads;
 use crate::succession::{ask_for_successor, left_behind, take_leave};
 use crate::view::Standing;
 use arbiter_core::command::{Command, Proposal};
@@ -44,7 +45,7 @@ const FOUND_EVERY: Duration = Duration::from_millis(100);
 /// How often a refused disk asks whether an operator has decided.
 const REFUSED_EVERY: Duration = Duration::from_secs(1);
 /// A member that has heard no leader for this long asks whether it was removed: longer than any election takes.
-const ASK_AFTER_SILENCE: Duration = Duration::from_secs(5);
+pub(crate) const ASK_AFTER_SILENCE: Duration = Duration::from_secs(5);
 /// How often a member looks whether its disk was replaced.
 pub(crate) const MEMBER_EVERY: Duration = Duration::from_secs(1);
 
@@ -107,6 +108,8 @@ async fn step(node: &Inner) -> Duration {
         complete(node).await;
         if leader_says_removed(node).await {
             stand_still(node);
+        } else {
+            stand_if_nobody_leads(node).await;
         }
     }
     MEMBER_EVERY

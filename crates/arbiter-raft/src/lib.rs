@@ -27,6 +27,7 @@ pub mod record;
 pub mod recovery;
 pub mod runtime;
 mod settings;
+mod silence;
 pub mod store;
 mod succession;
 pub mod types;

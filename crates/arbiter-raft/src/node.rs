@@ -97,6 +97,10 @@ pub(crate) struct Inner {
     elections: AtomicBool,
     /// When a leader's message was last taken in. openraft 0.9 knows it, and does not tell.
     leader_heard: Mutex<Option<tokio::time::Instant>>,
+    /// When this process began.
+    pub(crate) began: tokio::time::Instant,
+    /// When it last stood because nobody led.
+    pub(crate) stood: Mutex<Option<tokio::time::Instant>>,
     view: watch::Receiver<RaftView>,
     tasks: Mutex<Vec<JoinHandle<()>>>,
 }
@@ -247,6 +251,8 @@ impl RaftNode {
         let inner = Arc::new(Inner {
             elections: AtomicBool::new(settings.elections),
             leader_heard: Mutex::new(None),
+            began: tokio::time::Instant::now(),
+            stood: Mutex::new(None),
             settings,
             wire,
             draw,

@@ -6,13 +6,15 @@ use crate::node::Inner;
 use crate::planted::{Bug, planted};
 use crate::propose::{confirm_on, propose_on};
 use crate::settings::QUESTION_TIMEOUT;
+use crate::silence::hears_no_leader;
 use crate::types::TypeConfig;
 use crate::view::Standing;
 use arbiter_core::command::{Applied, Command, Proposal, Refusal};
 use arbiter_core::ids::{ClusterId, Incarnation, NodeId};
 use arbiter_proto::v1::{
     Admission, AdmitReply, AdmitRequest, CallElectionReply, CallElectionRequest, FormationReply,
-    FormationRequest, FormationState, FoundReply, FoundRequest, PeerHeader, PeerReply, PeerRequest,
+    FormationRequest, FormationState, FoundReply, FoundRequest, LastEntry, PeerHeader, PeerReply,
+    PeerRequest,
 };
 use openraft::error::{InstallSnapshotError, RaftError};
 use openraft::raft::{AppendEntriesRequest, AppendEntriesResponse, InstallSnapshotRequest, VoteRequest};
@@ -189,6 +191,12 @@ fn formation(node: &Inner, request: &FormationRequest) -> Result<Answer, WireErr
         state: state.into(),
         leader: known_leader(node),
         succeeds: node.gate.succeeds(&header.cluster_id),
+        hears_no_leader: hears_no_leader(node),
+        last: log.last().map(|last| LastEntry {
+            term: last.leader_id.term,
+            leader: last.leader_id.node_id,
+            index: last.index,
+        }),
     }))
 }
 

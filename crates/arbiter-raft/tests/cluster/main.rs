@@ -7,4 +7,5 @@ mod harness;
 mod leading;
 mod members;
 mod recovery;
+mod silence;
 mod wiped;

@@ -134,6 +134,10 @@ impl Consensus for HeldConsensus {
                 self.hold.tape.with(|record| record.proposed.insert(intent.id, (now_ms, self.node)));
             }
         }
+        if let Command::CloseSlot { gateway, .. } = &proposal.command {
+            let now_ms = self.hold.tape.now_ms();
+            self.hold.tape.with(|record| record.closing.push((now_ms, gateway.clone())));
+        }
         let answer = self.real.propose(proposal, timeout_ms).await;
         let committed = intends && answer.is_ok();
         let trap = committed.then(|| self.hold.take()).flatten();

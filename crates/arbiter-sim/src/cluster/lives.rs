@@ -77,6 +77,12 @@ impl Sim {
                 self.tape.say(format!("the process of node {node} ends: {why}"));
                 self.crash(node, usize::MAX, RESTART_AFTER);
             }
+            if self
+                .raft(node)
+                .is_some_and(|raft| raft.view().borrow().standing == arbiter_raft::Standing::Member)
+            {
+                self.with(node, |host| host.disk_lost = false);
+            }
             let now_ms = self.tape.now_ms();
             let due = |host: &mut Host| host.life.is_none() && !host.starting && now_ms >= host.not_before_ms;
             if !self.truth.host_is_dead(node) && self.with(node, due) == Some(true) {
@@ -129,7 +135,7 @@ impl Sim {
     /// The disk is lost: the next process finds an empty one.
     pub fn wipe(&self, node: NodeId, down_for: Duration) {
         self.crash(node, 0, down_for);
-        self.with(node, |host| host.disk = MemStore::new());
+        self.with(node, |host| (host.disk, host.disk_lost) = (MemStore::new(), true));
         self.net.unadmitted(node);
         self.tape.say(format!("the disk of node {node} is empty"));
     }

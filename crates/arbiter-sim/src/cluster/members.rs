@@ -16,8 +16,9 @@ const FEWEST: usize = 3;
 /// Nor more members.
 const MOST: usize = 5;
 
-/// How often a step is asked for, before an operator gives up.
-const TRIES: usize = 40;
+/// How often a step is asked for, before an operator gives up: for a minute. With an even number of voters and one of them
+/// down, elections may take a while: only who has the longest log can win, and the others stand too.
+const TRIES: usize = 240;
 
 /// How long an operator waits between two tries.
 const AGAIN_AFTER: Duration = Duration::from_millis(250);

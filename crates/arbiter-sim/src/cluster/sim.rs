@@ -11,8 +11,8 @@ use super::truth::Truth;
 use arbiter_core::ids::NodeId;
 use arbiter_core::policy::Policy;
 use arbiter_core::state::ClusterState;
-use arbiter_raft::RaftNode;
 use arbiter_raft::store::MemStore;
+use arbiter_raft::{RaftNode, Standing};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::task::JoinHandle;
@@ -41,13 +41,23 @@ pub struct Host {
     pub not_before_ms: u64,
     /// A process is about to run.
     pub starting: bool,
+    /// The disk was lost, and has not been let in since.
+    pub disk_lost: bool,
 }
 
 impl Host {
     /// One with an empty disk. Hosts were booted at different times, and their clocks run up to half a per mille apart.
     fn new(id: NodeId, tape: &Tape, dice: &mut Dice) -> Self {
         let clock = Arc::new(HostClock::new(tape.began(), 1_000_000 * id.0, dice.between(0, 500)));
-        Self { clock, disk: MemStore::new(), boot: 0, life: None, not_before_ms: 0, starting: false }
+        Self {
+            clock,
+            disk: MemStore::new(),
+            boot: 0,
+            life: None,
+            not_before_ms: 0,
+            starting: false,
+            disk_lost: false,
+        }
     }
 }
 
@@ -140,14 +150,17 @@ impl Sim {
         nodes.iter().all(|node| {
             let Some(raft) = self.raft(*node) else { return false };
             let view = raft.view().borrow().clone();
-            view.standing == arbiter_raft::Standing::Member && Some(view.committed) >= newest
+            view.standing == Standing::Member && Some(view.committed) >= newest
         })
     }
 
-    /// Whether a node runs on a disk that takes no part yet.
+    /// Whether a node has a disk that takes no part yet, also while it does not run.
     pub fn some_disk_waits(&self) -> bool {
-        let rafts = self.nodes().into_iter().filter_map(|node| self.raft(node));
-        rafts.into_iter().any(|raft| raft.view().borrow().standing != arbiter_raft::Standing::Member)
+        self.nodes().into_iter().any(|node| {
+            let stands = self.raft(node).map(|raft| raft.view().borrow().standing.clone());
+            self.with(node, |host| host.disk_lost) == Some(true)
+                || stands.is_some_and(|standing| standing != Standing::Member)
+        })
     }
 
     /// What part a node plays, in words.

@@ -97,6 +97,8 @@ pub struct Record {
     pub halts: Vec<(NodeId, u64, u64)>,
     /// When each intent was proposed, and by whom.
     pub proposed: BTreeMap<IntentId, (u64, NodeId)>,
+    /// When it was proposed to close which gateway's slot.
+    pub closing: Vec<(u64, GatewayId)>,
     /// When which gateway's slot was closed.
     pub closed: Vec<(u64, GatewayId)>,
     /// The trouble that began, each with its number.

@@ -3,7 +3,7 @@
 
 use crate::cluster::tape::{Accepted, Record, Violation};
 use arbiter_core::command::{Action, Cause};
-use arbiter_core::ids::InstanceId;
+use arbiter_core::ids::{GatewayId, InstanceId, IntentId};
 use arbiter_core::policy::Policy;
 use arbiter_core::verdict;
 use std::collections::BTreeMap;
@@ -28,38 +28,49 @@ pub fn judge(record: &Record, policy: &Policy) -> Vec<Violation> {
     found
 }
 
-/// Budgets and cooldowns are judged in log time, which never runs faster than true time but for the clocks' rates: so
-/// much less is granted.
+/// Budgets and cooldowns are judged in log time, which never runs faster than true time but for the clocks' rates: so much
+/// less is granted. It counts from when an entry was proposed, however long its commit took.
 fn too_often(record: &Record, policy: &Policy) -> Vec<Violation> {
     let limits = &policy.remediation;
     let short = |ms: u64| ms - ms / 100;
     let mut found = Vec::new();
-    let remediates = |accepted: &&Accepted| {
+    let remediates = |(_, accepted): &(&IntentId, &Accepted)| {
         accepted.cause == Cause::Remediate && matches!(accepted.action, Action::Stop { .. })
     };
-    let mut stops: Vec<&Accepted> = record.accepted.values().filter(remediates).collect();
-    stops.sort_by_key(|stop| stop.at_ms);
-    for stop in &stops {
-        let Action::Stop { gateway, .. } = &stop.action else { continue };
-        let from_ms = stop.at_ms.saturating_sub(short(limits.attempts_window_ms));
-        let within = |other: &&&Accepted| {
-            other.action.resource() == stop.action.resource() && (from_ms..=stop.at_ms).contains(&other.at_ms)
+    let proposed = |(id, stop): (&IntentId, &Accepted)| {
+        (record.proposed.get(id).map_or(stop.at_ms, |(at_ms, _)| *at_ms), stop.action.clone())
+    };
+    let stops: Vec<(u64, Action)> = record.accepted.iter().filter(remediates).map(proposed).collect();
+    for (at_ms, stop) in &stops {
+        let Action::Stop { gateway, .. } = stop else { continue };
+        let from_ms = at_ms.saturating_sub(short(limits.attempts_window_ms));
+        let within = |(other_ms, other): &&(u64, Action)| {
+            other.resource() == stop.resource() && (from_ms..=*at_ms).contains(other_ms)
         };
         let count = stops.iter().filter(within).count();
         let mut broken = |says| found.push(Violation { invariant: "S5", says });
         if count > usize::try_from(limits.attempts).unwrap_or(usize::MAX) {
-            broken(format!(
-                "{gateway} is stopped {count} times within its budget's time, at {} ms",
-                stop.at_ms
-            ));
+            broken(format!("{gateway} is stopped {count} times within its budget's time, at {at_ms} ms"));
         }
-        let closed = record.closed.iter().filter(|(at_ms, of)| of == gateway && *at_ms <= stop.at_ms);
-        let cool_ms = closed.map(|(at_ms, _)| stop.at_ms - at_ms).min();
+        let cool_ms = closed_before(record, gateway, *at_ms).map(|closed_ms| at_ms - closed_ms);
         if let Some(cool_ms) = cool_ms.filter(|ms| *ms < short(limits.cooldown_ms)) {
-            broken(format!("{gateway} is stopped {cool_ms} ms after its last restart, at {} ms", stop.at_ms));
+            broken(format!("{gateway} is stopped {cool_ms} ms after its last restart, at {at_ms} ms"));
         }
     }
     found
+}
+
+/// When it was first proposed to close the slot of this gateway that was closed last before this time.
+fn closed_before(record: &Record, gateway: &GatewayId, at_ms: u64) -> Option<u64> {
+    let of_it = |times: &[(u64, GatewayId)]| {
+        times.iter().filter(|(_, of)| of == gateway).map(|(at_ms, _)| *at_ms).collect::<Vec<_>>()
+    };
+    let closed: Vec<u64> =
+        of_it(&record.closed).into_iter().filter(|closed_ms| *closed_ms <= at_ms).collect();
+    let (last, before) = closed.split_last()?;
+    let since_ms = before.last().copied().unwrap_or(0);
+    let proposed = of_it(&record.closing).into_iter().filter(|ms| (since_ms..=*last).contains(ms)).min();
+    Some(proposed.unwrap_or(*last))
 }
 
 /// A stop takes effect, if ever, while the slot is open that its intent opened: whoever closed it took the gateway for well.

@@ -84,6 +84,25 @@ fn two_gateways_stopped_at_once_are_seen() {
 }
 
 #[test]
+fn a_stop_before_its_cooldown_is_over_is_seen_by_when_things_were_proposed() {
+    let policy = reference(Nodes::Three);
+    let cooldown_ms = policy.remediation.cooldown_ms;
+    // The slot's end took 500 ms to be committed; the next stop is proposed so long after it was proposed.
+    let judge = |after_ms| {
+        let mut record = record(vec![called(5, stop(1), 1_000 + after_ms, 1_100 + after_ms)]);
+        record.accepted.values_mut().for_each(|accepted| accepted.cause = Cause::Remediate);
+        record.accepted.keys().copied().collect::<Vec<_>>().into_iter().for_each(|id| {
+            record.proposed.insert(id, (1_000 + after_ms, NodeId(1)));
+        });
+        record.closing.push((1_000, "strongswan-1".into()));
+        record.closed.push((1_500, "strongswan-1".into()));
+        let found = s5::judge(&record, &policy);
+        found.iter().filter(|violation| violation.says.contains("after its last restart")).count()
+    };
+    assert_eq!((judge(cooldown_ms), judge(cooldown_ms - 200)), (0, 1));
+}
+
+#[test]
 fn the_policies_of_the_runs_are_valid_and_no_zone_has_a_majority() {
     for nodes in [Nodes::Three, Nodes::Five] {
         let policy = reference(nodes);
