@@ -192,21 +192,29 @@ async fn ask_around(node: &Inner) -> Duration {
 async fn ask_peers(node: &Inner) -> Vec<(NodeId, FormationReply)> {
     let others = node.settings.members.iter().filter(|member| member.id != node.settings.node);
     let questions = others.map(|member| async move {
-        let request = FormationRequest { header: Some(node.gate.header_to(member.id)) };
-        let answer = node
-            .wire
-            .call(member.id, Some(&member.address), Call::Formation(request), QUESTION_TIMEOUT)
-            .await;
-        match answer {
-            Ok(Answer::Formation(reply)) if is_from(member.id, node, &reply) => Some((member.id, reply)),
+        match ask_what_it_holds(node, member.id).await {
+            Ok(reply) => reply.map(|reply| (member.id, reply)),
             Err(WireError::Refused(reason)) => {
                 node.gate.say_refused("a configured member refuses us", &reason);
                 None
             }
-            _ => None,
+            Err(_) => None,
         }
     });
     join_all(questions).await.into_iter().flatten().collect()
+}
+
+/// Asks one peer what its disk holds. Nothing, if somebody else answers at its address.
+pub(crate) async fn ask_what_it_holds(
+    node: &Inner,
+    peer: NodeId,
+) -> Result<Option<FormationReply>, WireError> {
+    let request = FormationRequest { header: Some(node.gate.header_to(peer)) };
+    let address = node.address_of(peer);
+    match node.wire.call(peer, address.as_deref(), Call::Formation(request), QUESTION_TIMEOUT).await? {
+        Answer::Formation(reply) if is_from(peer, node, &reply) => Ok(Some(reply)),
+        _ => Ok(None),
+    }
 }
 
 fn is_from(peer: NodeId, node: &Inner, reply: &FormationReply) -> bool {

@@ -9,13 +9,11 @@
 //! common, who would say so. Only votes count that this node can get: of voters whose log is no longer than its own. So who
 //! has the longest log is not kept from winning by others who stand and can't.
 
-use crate::formation::ASK_AFTER_SILENCE;
-use crate::network::{Answer, Call};
+use crate::formation::{ASK_AFTER_SILENCE, ask_what_it_holds};
 use crate::node::Inner;
-use crate::settings::QUESTION_TIMEOUT;
 use crate::types::LogId;
 use arbiter_core::ids::NodeId;
-use arbiter_proto::v1::{FormationReply, FormationRequest};
+use arbiter_proto::v1::FormationReply;
 use futures::future::join_all;
 use openraft::{CommittedLeaderId, ServerState};
 use std::collections::BTreeSet;
@@ -87,17 +85,11 @@ fn is_our_turn(node: &Inner) -> bool {
     stood.is_none_or(|at| at.elapsed() >= wait)
 }
 
+/// What a voter of our cluster holds, if it answers.
 async fn ask(node: &Inner, voter: NodeId) -> Option<FormationReply> {
-    let request = FormationRequest { header: Some(node.gate.header_to(voter)) };
-    let address = node.address_of(voter);
-    match node.wire.call(voter, address.as_deref(), Call::Formation(request), QUESTION_TIMEOUT).await {
-        Ok(Answer::Formation(reply)) => {
-            let header = node.gate.check_envelope(reply.header.as_ref()).ok()?;
-            let ours = node.gate.identity().cluster?;
-            (header.sender == voter.0 && header.cluster_id == ours.0).then_some(reply)
-        }
-        _ => None,
-    }
+    let reply = ask_what_it_holds(node, voter).await.ok()??;
+    let theirs = &reply.header.as_ref()?.cluster_id;
+    (node.gate.identity().cluster?.0 == *theirs).then_some(reply)
 }
 
 fn last_of(reply: &FormationReply) -> Option<LogId> {

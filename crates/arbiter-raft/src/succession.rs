@@ -10,13 +10,10 @@
 //! A start waits for that as long as one question may take, and no longer: who does not answer must not keep a cluster from
 //! starting. So a majority of the old cluster that reaches *nobody* of the new one goes on as before: see docs/safety.md.
 
-use crate::formation::MEMBER_EVERY;
-use crate::network::{Answer, Call};
+use crate::formation::{MEMBER_EVERY, ask_what_it_holds};
 use crate::node::Inner;
-use crate::settings::QUESTION_TIMEOUT;
 use crate::view::Standing;
 use arbiter_core::ids::{ClusterId, NodeId};
-use arbiter_proto::v1::FormationRequest;
 use futures::future::join_all;
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -27,16 +24,9 @@ pub(crate) async fn ask_for_successor(node: &Inner) -> Option<ClusterId> {
     peers.extend(node.view().borrow().addresses.keys());
     peers.remove(&node.settings.node);
     let questions = peers.into_iter().map(|peer| async move {
-        let request = FormationRequest { header: Some(node.gate.header_to(peer)) };
-        let address = node.address_of(peer);
-        let call = Call::Formation(request);
-        match node.wire.call(peer, address.as_deref(), call, QUESTION_TIMEOUT).await {
-            Ok(Answer::Formation(reply)) if reply.succeeds => {
-                let header = node.gate.check_envelope(reply.header.as_ref()).ok()?;
-                Some(ClusterId(header.cluster_id)).filter(|cluster| !cluster.0.is_empty())
-            }
-            _ => None,
-        }
+        let reply = ask_what_it_holds(node, peer).await.ok()??;
+        let cluster = ClusterId(reply.header?.cluster_id);
+        (reply.succeeds && !cluster.0.is_empty()).then_some(cluster)
     });
     join_all(questions).await.into_iter().flatten().next()
 }

@@ -5,12 +5,14 @@ use arbiter_core::ids::{Incarnation, NodeId};
 use arbiter_core::policy::Policy;
 use arbiter_core::state::ClusterState;
 use arbiter_core::time::UnixMs;
+use arbiter_proto::v1::{PeerHeader, PeerRequest};
 use arbiter_raft::network::{Answer, Call, GrpcWire, Wire, WireError, plain};
 use arbiter_raft::store::SledStore;
 use arbiter_raft::{
     Environment, LogBounds, MemberSettings, ProposeError, RaftNode, RaftView, Settings, Standing, Timings,
 };
 use async_trait::async_trait;
+use openraft::raft::VoteRequest;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -295,4 +297,32 @@ pub fn remember(number: u64) -> Proposal {
 pub fn remembers(state: &ClusterState, number: u64) -> bool {
     let member = state.members.get(&NodeId(1_000 + number));
     member.is_some_and(|member| member.incarnation == Some(Incarnation(number)))
+}
+
+/// Asks a node for its vote in a far term, with the credentials of another node.
+pub async fn ask_for_vote(
+    cluster: &Cluster,
+    from: u64,
+    to: u64,
+    header: PeerHeader,
+) -> Result<(), WireError> {
+    let book = BTreeMap::from([(NodeId(to), cluster.address(to))]);
+    let wire = GrpcWire::new(book, plain());
+    let message = VoteRequest::<u64>::new(openraft::Vote::new(99, from), None);
+    let payload = serde_json::to_vec(&message).unwrap();
+    let request = PeerRequest { header: Some(header), payload, data: Vec::new() };
+    wire.call(NodeId(to), None, Call::Vote(request), Duration::from_secs(5)).await.map(drop)
+}
+
+/// The credentials that a node shows another one.
+pub fn header_of(cluster: &Cluster, from: u64, to: u64) -> PeerHeader {
+    PeerHeader {
+        version: 1,
+        cluster_id: cluster.state(from).cluster_id.clone().unwrap().0,
+        sender: from,
+        target: to,
+        incarnation: cluster.view(from).incarnation.0,
+        admitted_at: 0,
+        cluster_name: "test".to_owned(),
+    }
 }

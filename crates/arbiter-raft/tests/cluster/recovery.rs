@@ -1,15 +1,13 @@
 //! The majority is lost for good: what the survivor and those who were left behind do afterwards.
 
-use crate::harness::{Cluster, DEADLINE};
+use crate::harness::{Cluster, DEADLINE, ask_for_vote, header_of};
 use arbiter_core::ids::{LogIndex, NodeId};
 use arbiter_core::rules::proves;
 use arbiter_core::state::{Entry, Event};
-use arbiter_proto::v1::{PeerHeader, PeerRequest};
-use arbiter_raft::network::{Call, GrpcWire, Wire, WireError, plain};
+use arbiter_raft::network::WireError;
 use arbiter_raft::recovery::{Decision, Survivor};
 use arbiter_raft::store::SledStore;
 use arbiter_raft::{MemberError, ProposeError, Standing};
-use openraft::raft::VoteRequest;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -50,25 +48,8 @@ fn left_behind(cluster: &Cluster, id: u64) -> bool {
     reason(cluster, id).contains("was recovered without")
 }
 
-fn header_of(cluster: &Cluster, from: u64, to: u64) -> PeerHeader {
-    PeerHeader {
-        version: 1,
-        cluster_id: cluster.state(from).cluster_id.clone().unwrap().0,
-        sender: from,
-        target: to,
-        incarnation: cluster.view(from).incarnation.0,
-        admitted_at: 0,
-        cluster_name: "test".to_owned(),
-    }
-}
-
 async fn asks_for_vote(cluster: &Cluster, from: u64, to: u64) -> String {
-    let book = BTreeMap::from([(NodeId(to), cluster.address(to))]);
-    let message = VoteRequest::<u64>::new(openraft::Vote::new(99, from), None);
-    let payload = serde_json::to_vec(&message).unwrap();
-    let request = PeerRequest { header: Some(header_of(cluster, from, to)), payload, data: Vec::new() };
-    let asked = GrpcWire::new(book, plain()).call(NodeId(to), None, Call::Vote(request), DEADLINE).await;
-    match asked {
+    match ask_for_vote(cluster, from, to, header_of(cluster, from, to)).await {
         Err(WireError::Refused(reason)) => reason,
         other => panic!("not refused: {other:?}"),
     }

@@ -1,15 +1,12 @@
 //! S7: a node that lost its disk does not vote until it is re-admitted.
 
-use crate::harness::{Cluster, DEADLINE};
+use crate::harness::{Cluster, DEADLINE, ask_for_vote, header_of};
 use arbiter_core::command::{Applied, Command, Proposal};
 use arbiter_core::ids::NodeId;
 use arbiter_core::time::UnixMs;
-use arbiter_proto::v1::{PeerHeader, PeerRequest};
+use arbiter_proto::v1::PeerHeader;
 use arbiter_raft::Standing;
-use arbiter_raft::network::{Call, GrpcWire, Wire, WireError, plain};
-use openraft::raft::VoteRequest;
-use std::collections::BTreeMap;
-use std::time::Duration;
+use arbiter_raft::network::WireError;
 
 async fn formed() -> (Cluster, u64, u64) {
     let mut cluster = Cluster::new(3).await;
@@ -24,28 +21,6 @@ fn refused(cluster: &Cluster, id: u64) -> Option<String> {
     match cluster.view(id).standing {
         Standing::Refused { reason } => Some(reason),
         _ => None,
-    }
-}
-
-/// Asks a node for its vote in a far term, with the credentials of another node.
-async fn ask_for_vote(cluster: &Cluster, from: u64, to: u64, header: PeerHeader) -> Result<(), WireError> {
-    let book = BTreeMap::from([(NodeId(to), cluster.address(to))]);
-    let wire = GrpcWire::new(book, plain());
-    let message = VoteRequest::<u64>::new(openraft::Vote::new(99, from), None);
-    let payload = serde_json::to_vec(&message).unwrap();
-    let request = PeerRequest { header: Some(header), payload, data: Vec::new() };
-    wire.call(NodeId(to), None, Call::Vote(request), Duration::from_secs(5)).await.map(drop)
-}
-
-fn header_of(cluster: &Cluster, from: u64, to: u64) -> PeerHeader {
-    PeerHeader {
-        version: 1,
-        cluster_id: cluster.state(from).cluster_id.clone().unwrap().0,
-        sender: from,
-        target: to,
-        incarnation: cluster.view(from).incarnation.0,
-        admitted_at: 0,
-        cluster_name: "test".to_owned(),
     }
 }
 

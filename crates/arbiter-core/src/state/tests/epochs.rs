@@ -1,4 +1,4 @@
-use super::failing_over;
+use super::{failing_over, waits_before};
 use crate::command::{Applied, Cause, Command, EntryId, Mode, Proposal, Refusal, Stamp};
 use crate::evidence::Evidence;
 use crate::fixture::{Cluster, eni, policy, set};
@@ -127,13 +127,7 @@ fn a_new_cluster_waits_before_its_first_mutation() {
     let evidence = Evidence::healthy(&policy);
     cluster.adopts(&evidence);
     let evidence = evidence.tunnel_down(1, 500);
-    let wait_ms = policy.timing.takeover_wait_ms();
-    cluster.after(wait_ms - 1);
-    assert_eq!(cluster.plan(&evidence).wishes, []);
-    let refused = cluster.intends(set(1, Some(eni(1)), 2), Cause::Failover, &evidence);
-    assert!(matches!(refused, Err(Refusal::Other(_))), "{refused:?}");
-    cluster.after(1);
-    assert_eq!(cluster.does(&evidence).len(), 1);
+    waits_before(&mut cluster, &evidence, set(1, Some(eni(1)), 2), Cause::Failover);
 }
 
 #[test]

@@ -10,7 +10,7 @@ mod properties;
 mod recovery;
 mod slots;
 
-use crate::command::{Cause, Outcome};
+use crate::command::{Action, Cause, Outcome, Refusal};
 use crate::evidence::Evidence;
 use crate::fixture::{Cluster, eni, set};
 use crate::ids::IntentId;
@@ -28,4 +28,15 @@ fn failed_over() -> Cluster {
     let (mut cluster, _, id) = failing_over();
     cluster.ended(id, Outcome::Done);
     cluster
+}
+
+/// A cluster that is new makes no mutation before W has passed, and this one then.
+fn waits_before(cluster: &mut Cluster, evidence: &Evidence, action: Action, cause: Cause) {
+    let wait_ms = cluster.state.policy.timing.takeover_wait_ms();
+    cluster.after(wait_ms - 1);
+    assert_eq!(cluster.plan(evidence).wishes, []);
+    let refused = cluster.intends(action, cause, evidence);
+    assert!(matches!(refused, Err(Refusal::Other(_))), "{refused:?}");
+    cluster.after(1);
+    assert_eq!(cluster.does(evidence).len(), 1);
 }

@@ -1,4 +1,4 @@
-use super::failing_over;
+use super::{failing_over, waits_before};
 use crate::command::{Applied, Cause, Command, MemberStep, Outcome, Refusal};
 use crate::evidence::{Evidence, InstanceState, Verdict};
 use crate::fixture::{Cluster, eni, set, start, stop};
@@ -66,13 +66,7 @@ fn a_recovered_cluster_waits_for_calls_of_which_it_knows_nothing() {
     let mut cluster = Cluster::reference();
     cluster.recovered_on(1);
     let evidence = Evidence::healthy(&cluster.state.policy).tunnel_down(1, 500);
-    let wait_ms = cluster.state.policy.timing.takeover_wait_ms();
-    cluster.after(wait_ms - 1);
-    assert_eq!(cluster.plan(&evidence).wishes, []);
-    let refused = cluster.intends(set(1, Some(eni(1)), 2), Cause::Failover, &evidence);
-    assert!(matches!(refused, Err(Refusal::Other(_))), "{refused:?}");
-    cluster.after(1);
-    assert_eq!(cluster.does(&evidence).len(), 1);
+    waits_before(&mut cluster, &evidence, set(1, Some(eni(1)), 2), Cause::Failover);
 }
 
 #[test]
@@ -86,13 +80,7 @@ fn not_even_a_start_that_is_owed_comes_before_that() {
     cluster.ended(id, Outcome::Done);
     cluster.recovered_on(2);
     let stopped = dead.instance(1, InstanceState::Stopped, 1_000);
-    let wait_ms = cluster.state.policy.timing.takeover_wait_ms();
-    cluster.after(wait_ms - 1);
-    assert_eq!(cluster.plan(&stopped).wishes, []);
-    let refused = cluster.intends(start(1), Cause::StartOwed, &stopped);
-    assert!(matches!(refused, Err(Refusal::Other(_))), "{refused:?}");
-    cluster.after(1);
-    assert_eq!(cluster.does(&stopped).len(), 1);
+    waits_before(&mut cluster, &stopped, start(1), Cause::StartOwed);
 }
 
 #[test]
