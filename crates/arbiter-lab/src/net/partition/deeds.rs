@@ -18,6 +18,8 @@ use tokio::time::{Instant, sleep};
 const REFUSED_WITHIN: Duration = Duration::from_secs(45);
 /// A node whose clock was set says so within this: it is asked ten times a second.
 const SEEN_WITHIN: Duration = Duration::from_secs(1);
+/// A node writes something within this: operators ask for something every few seconds, and each request is an entry of the log.
+const WRITES_WITHIN: Duration = Duration::from_secs(15);
 
 /// What was done, to be undone.
 pub(super) enum Deed {
@@ -175,14 +177,30 @@ async fn waits_to_be_let_in(ground: &Ground<'_>, node: Node) -> bool {
     }
 }
 
+/// Whether a node without room ends by itself: as soon as it has something to write. Not if its host is off meanwhile.
+async fn ends_by_itself(ground: &Ground<'_>, host: Host) -> anyhow::Result<bool> {
+    let deadline = Instant::now() + WRITES_WITHIN;
+    loop {
+        let mut inner = ground.lab.lock().await;
+        let Some(machine) = inner.machines.get_mut(&host) else { return Ok(false) };
+        if machine.has_ended(Service::Arbiterd)? {
+            return Ok(true);
+        }
+        if !machine.runs(Service::Arbiterd) || Instant::now() >= deadline {
+            return Ok(false);
+        }
+        drop(inner);
+        sleep(SEEN_WITHIN / 10).await;
+    }
+}
+
 /// Gives a node its room back and starts it. It landed if the node had ended by itself.
 async fn give_room(ground: &Ground<'_>, node: Node) -> anyhow::Result<u64> {
     let host = host_of(node);
+    let ended = ends_by_itself(ground, host).await?;
     small_disk::free(&ground.lab.folder_of(host))?;
     let mut inner = ground.lab.lock().await;
-    let mut ended = false;
     if let Some(machine) = inner.machines.get_mut(&host) {
-        ended = machine.has_ended(Service::Arbiterd)?;
         // It may be about to end for a write that has failed already.
         machine.kill(Service::Arbiterd).await?;
         ground.lab.start_services(&mut inner, host).await?;

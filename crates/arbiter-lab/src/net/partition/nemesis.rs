@@ -16,6 +16,7 @@ use anyhow::Context;
 use rand::Rng;
 use rand::rngs::StdRng;
 use rand::seq::{IteratorRandom, SliceRandom};
+use std::collections::BTreeSet;
 use std::ops::Range;
 use std::time::Duration;
 use tokio::time::{Instant, sleep};
@@ -30,6 +31,8 @@ const LATE_MS: u64 = 3_000;
 const JUMPS_MS: [(i64, i64); 3] = [(200, 2_000), (2_000, 60_000), (60_000, 3_600_000)];
 /// A gateway that was stopped, started and is booting is there again within this.
 const ALL_THERE_WITHIN: Duration = Duration::from_secs(20);
+/// How often a kind that has had no effect yet comes besides, in each round.
+const AGAIN: usize = 2;
 /// Between two nemeses.
 pub(super) const REST_MS: Range<u64> = 300..4_000;
 /// Between two that come over gateways and tunnels of those who have no cluster. They notice within seconds, not tenths, and
@@ -55,9 +58,10 @@ pub(super) async fn rage(
 ) -> anyhow::Result<()> {
     // Every kind comes once before one comes again: a short run has them all as soon as it can.
     let mut bag: Vec<Kind> = Vec::new();
+    let mut landed_once: BTreeSet<Kind> = BTreeSet::new();
     while Instant::now() < until && !kinds.is_empty() {
         if bag.is_empty() {
-            bag = kinds.to_vec();
+            bag = next_bag(kinds, &landed_once);
             bag.shuffle(&mut dice);
         }
         let Some(kind) = bag.pop() else { continue };
@@ -67,10 +71,20 @@ pub(super) async fn rage(
         let (shortest, longest) = kind.lasts();
         sleep(dice.gen_range(shortest..=longest)).await;
         let landed = mend(ground, victims, deed).await?;
+        if landed > 0 {
+            landed_once.insert(kind);
+        }
         let nemesis = Nemesis { name: kind.name(), whom, from_ms, until_ms: ground.now_ms(), landed };
         ground.write(&Line::Nemesis(nemesis))?;
     }
     Ok(())
+}
+
+/// All kinds, and those that have had no effect yet three times: a run that ends without having seen one proves nothing of it.
+fn next_bag(kinds: &[Kind], landed_once: &BTreeSet<Kind>) -> Vec<Kind> {
+    let missed = kinds.iter().filter(|kind| !landed_once.contains(kind));
+    let again = if landed_once.is_empty() { 0 } else { AGAIN };
+    kinds.iter().chain(missed.flat_map(|kind| std::iter::repeat_n(kind, again))).copied().collect()
 }
 
 /// Its leader, or anybody where there is none.
@@ -365,4 +379,19 @@ fn hand_on_route(ground: &Ground<'_>, route: usize, to: usize) -> anyhow::Result
         .edit(|world, act| world.set_route(act, route.table, &destination, target));
     moved.map_err(|refusal| anyhow::anyhow!("{refusal:?}"))?;
     Ok((route.route.to_owned(), Deed::Done { landed: 1 }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_has_had_no_effect_comes_oftener() {
+        let kinds = [Kind::DiskFull, Kind::RepliesLost, Kind::Loss];
+        assert_eq!(next_bag(&kinds, &BTreeSet::new()), kinds, "at first each comes once");
+        let bag = next_bag(&kinds, &BTreeSet::from([Kind::Loss]));
+        let times = |kind| bag.iter().filter(|drawn| **drawn == kind).count();
+        assert_eq!(kinds.map(times), [1 + AGAIN, 1 + AGAIN, 1]);
+        assert_eq!(next_bag(&kinds, &BTreeSet::from(kinds)), kinds, "in the end each comes once");
+    }
 }
