@@ -30,7 +30,8 @@ const TABLE: &[Allowed] = &[
     Allowed { name: "arbiter-tls", uses: &["arbiter-core"], tests_use: &["arbiter-pki"] },
     // It makes what `tls` reads.
     allowed("arbiter-pki", &["arbiter-tls"]),
-    // The only place where everything meets. Its tests start real processes against the lab's endpoint.
+    // The only place where everything meets. Its tests start real processes against the lab's endpoint, and ask them by the
+    // operators' client.
     Allowed {
         name: "arbiterd",
         uses: &[
@@ -44,7 +45,7 @@ const TABLE: &[Allowed] = &[
             "arbiter-linux",
             "arbiter-tls",
         ],
-        tests_use: &["arbiter-lab", "arbiter-pki"],
+        tests_use: &["arbiter-lab", "arbiter-pki", "arbiterctl"],
     },
     allowed("arbiterctl", &["arbiter-core", "arbiter-proto", "arbiter-config", "arbiter-tls", "arbiter-pki"]),
     // `proto`, because the demo asks the nodes over the wire, as any client would.

@@ -1,10 +1,12 @@
 //! The command line.
 
+mod backup;
 mod looking;
 mod operator;
 mod pki;
 mod policy;
 
+pub use backup::{BackupArgs, RestoreArgs};
 pub use looking::{CompletionsArgs, EventsArgs, ManArgs, ScreenArgs, WatchArgs};
 pub use operator::{
     AddArgs, Doing, DrainArgs, GatewayCommand, MemberArgs, MemberCommand, Mode, ModeArgs, PinArgs,
@@ -156,6 +158,11 @@ pub enum Command {
     /// The replicated policy: show, diff, apply, history
     #[command(subcommand)]
     Policy(PolicyCommand),
+    /// Write policy, overrides and history into a file
+    Backup(BackupArgs),
+    /// Put the policy and the overrides of such a file in force
+    #[command(after_help = backup::RESTORE)]
+    Restore(RestoreArgs),
     /// The members of the cluster: list, add, promote, remove, replace
     #[command(subcommand)]
     Member(MemberCommand),
@@ -181,6 +188,7 @@ impl Command {
             | Self::Events(_)
             | Self::Completions(_)
             | Self::Man(_)
+            | Self::Backup(_)
             | Self::Pki(_)
             | Self::History(_)
             | Self::Explain(_) => false,
@@ -194,6 +202,7 @@ impl Command {
             | Self::Pin(_)
             | Self::Unpin(_)
             | Self::Mode(_)
+            | Self::Restore(_)
             | Self::Handover(_)
             | Self::Gateway(_) => true,
         }
@@ -240,6 +249,9 @@ pub struct HistoryArgs {
     /// Only what would have been done, and what others did meanwhile: for the time of `mode observe`
     #[arg(long)]
     pub would_have: bool,
+    /// Of a file that `backup` wrote; no node is asked
+    #[arg(long, value_name = "FILE", conflicts_with = "stale")]
+    pub backup: Option<PathBuf>,
 }
 
 /// Which route.

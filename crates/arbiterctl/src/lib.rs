@@ -65,6 +65,8 @@ async fn dispatch(cli: &Cli, session: &mut Session<'_, '_>) -> Result<Exit, Fail
         Command::Gateway(GatewayCommand::Replace(args)) => command::replace::run(args, session).await,
         Command::Gateway(GatewayCommand::Restart(args)) => command::restart::run(args, session).await,
         Command::Policy(command) => command::policy::run(command, session).await,
+        Command::Backup(args) => command::backup::run(args, session).await,
+        Command::Restore(args) => command::restore::run(args, session).await,
         Command::Pki(command) => command::pki::run(command, session),
         Command::Man(args) => command::man::run(args, session.terminal()),
         Command::Completions(args) => command::completions::run(args, session.terminal()),

@@ -1,6 +1,6 @@
 //! What all commands share: the client, the clock of this command, the terminal.
 
-use crate::cli::{Cli, Command, Output};
+use crate::cli::{Cli, Command, HistoryArgs, Output};
 use crate::client::{Admin, CallError, Client, Kind, endpoints};
 use crate::exit::Exit;
 use crate::failure::Failure;
@@ -110,6 +110,7 @@ impl<'a, 't> Session<'a, 't> {
         let credentials = match cli.command {
             // What makes them needs none.
             Command::Pki(_) | Command::Completions(_) | Command::Man(_) => None,
+            Command::History(HistoryArgs { backup: Some(_), .. }) => None,
             _ => {
                 let credentials = trust::credentials(global, environment)?;
                 if credentials.is_none() && !global.insecure_without_tls {

@@ -9,7 +9,7 @@ use anyhow::Context;
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::path::{Path, PathBuf};
-use std::process::Stdio;
+use std::process::{ExitStatus, Stdio};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 use tokio::io::{AsyncBufReadExt, BufReader};
@@ -224,12 +224,17 @@ impl Machine {
 
     /// Whether a service has ended that nobody killed; it is as if it had never been started then.
     pub fn has_ended(&mut self, service: Service) -> anyhow::Result<bool> {
-        let Some(child) = self.services.get_mut(&service) else { return Ok(false) };
-        let ended = child.try_wait()?.is_some();
-        if ended {
+        Ok(self.end_of(service)?.is_some())
+    }
+
+    /// How such a service has ended, once.
+    pub fn end_of(&mut self, service: Service) -> anyhow::Result<Option<ExitStatus>> {
+        let Some(child) = self.services.get_mut(&service) else { return Ok(None) };
+        let end = child.try_wait()?;
+        if end.is_some() {
             self.services.remove(&service);
         }
-        Ok(ended)
+        Ok(end)
     }
 
     /// Fails if a service has ended that nobody killed; the node only if it may not end.

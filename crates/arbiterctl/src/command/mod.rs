@@ -1,5 +1,6 @@
 //! One file for each command: what it asks, what it shows, how it ends.
 
+pub(crate) mod backup;
 pub(crate) mod completions;
 mod deed;
 pub(crate) mod doctor;
@@ -21,6 +22,7 @@ mod preview;
 pub(crate) mod probes;
 pub(crate) mod replace;
 pub(crate) mod restart;
+pub(crate) mod restore;
 pub(crate) mod resume;
 pub(crate) mod routes;
 pub(crate) mod status;

@@ -42,7 +42,7 @@ pub(crate) async fn unpin(args: &UnpinArgs, session: &mut Session<'_, '_>) -> Re
     let name = format!("unpin {}", args.route);
     let status = before(&name, session).await?;
     let route = route(&status, &args.route)?;
-    let pinned = route.overrides.iter().find(|wish| wish.starts_with("pinned"));
+    let pinned = route.pinned.as_ref().map(|path| format!("pinned to {path}"));
     let (id, stands) = (&route.id, standstill(&status));
     let does = match pinned {
         Some(pin) if route.at_home => {

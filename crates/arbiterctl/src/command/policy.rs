@@ -130,14 +130,15 @@ async fn history(args: &PolicyHistoryArgs, session: &mut Session<'_, '_>) -> Res
     Ok(session.exit_of(&view.answered))
 }
 
-async fn in_force(name: &str, session: &mut Session<'_, '_>) -> Result<PolicyView, Failure> {
+/// The policy in force.
+pub(super) async fn in_force(name: &str, session: &mut Session<'_, '_>) -> Result<PolicyView, Failure> {
     let request = v1::GetPolicyRequest { asking: session.asking() };
     let send = async |admin: &mut Admin, request| admin.get_policy(request).await;
     Ok(session.call(name, Kind::Read, request, send).await?.into())
 }
 
 /// A file without errors.
-struct File {
+pub(super) struct File {
     name: String,
     text: String,
     policy: Policy,
@@ -155,15 +156,21 @@ impl File {
             return Err(unreadable(format!("it has {size} bytes, more than {FILE_BYTES_MAX}")));
         }
         let text = std::fs::read_to_string(path).map_err(|error| unreadable(error.to_string()))?;
-        let (policy, warnings) = arbiter_config::parse_policy(path, &text).map_err(|refused| {
-            Failure::new(Exit::Usage, refused.to_string()).hint("nothing was asked: correct the file")
-        })?;
+        Self::of(name, text)
+    }
+
+    /// The same of what stands in a file of that name.
+    pub(super) fn of(name: String, text: String) -> Result<Self, Failure> {
+        let (policy, warnings) =
+            arbiter_config::parse_policy(Path::new(&name), &text).map_err(|refused| {
+                Failure::new(Exit::Usage, refused.to_string()).hint("nothing was asked: correct the file")
+            })?;
         let warnings = warnings.iter().map(ToString::to_string).collect();
         Ok(Self { name, text, policy, warnings })
     }
 
     /// What it would change.
-    fn against(&self, current: PolicyView) -> Result<PolicyDiffView, Failure> {
+    pub(super) fn against(&self, current: PolicyView) -> Result<PolicyDiffView, Failure> {
         if current.policy_version == 0 {
             let what = "no policy is in force: the cluster is not formed yet; nothing was changed";
             return Err(Failure::new(Exit::NoQuorum, what).hint("`arbiterctl status` says what it waits for"));

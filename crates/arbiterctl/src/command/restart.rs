@@ -104,7 +104,7 @@ async fn wait(id: &str, name: &str, index: u64, session: &mut Session<'_, '_>) -
         limit: history::EVENTS_KEPT,
         subject: Some(id.to_owned()),
         after: index,
-        would_have: false,
+        ..HistoryArgs::default()
     };
     loop {
         if let Ok(seen) = history::ask(&all, name, session).await {

@@ -1,5 +1,6 @@
 //! Views as text: laid out for people on a [`Page`], or as JSON.
 
+mod backup;
 mod certificate;
 mod doctor;
 mod event;
@@ -109,6 +110,6 @@ fn before(answered: &Answered, wall_ms: u64) -> HumanMs {
 }
 
 /// `1 route`, `2 routes`.
-fn counted(count: usize, noun: &str) -> String {
+pub(crate) fn counted(count: usize, noun: &str) -> String {
     if count == 1 { format!("1 {noun}") } else { format!("{count} {noun}s") }
 }

@@ -2,10 +2,10 @@
 
 use super::some;
 use arbiter_proto::v1;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// Whose view it is, and how good.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Answered {
     /// The node that answered.
     pub by: String,

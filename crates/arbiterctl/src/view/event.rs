@@ -2,7 +2,7 @@
 
 use super::{Answered, View, all, some};
 use arbiter_proto::v1;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// What happened, newest last.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -27,7 +27,7 @@ impl HistoryView {
 }
 
 /// One event.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EventView {
     /// The log index of the entry that made it.
     pub index: u64,

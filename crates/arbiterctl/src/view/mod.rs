@@ -4,6 +4,7 @@
 //! out; verdicts are `up`, `unknown`, `down`; times are milliseconds.
 
 mod answered;
+mod backup;
 mod certificate;
 mod doctor;
 mod event;
@@ -20,6 +21,7 @@ mod status;
 mod written;
 
 pub use answered::Answered;
+pub use backup::{BackupView, DrainView, RestoreStepView, RestoreView, WishView};
 pub use certificate::{CertificateView, CertificatesView};
 pub use doctor::{DoctorView, FindingView};
 pub use event::{EventLine, EventView, HistoryView};

@@ -54,6 +54,10 @@ pub struct RouteView {
     pub paths: Vec<PathView>,
     /// What operators did to it.
     pub overrides: Vec<String>,
+    /// The path that it is pinned to; `null` if it is not.
+    pub pinned: Option<String>,
+    /// The path that it was switched to, as long as that holds.
+    pub switched: Option<String>,
     /// Failovers remembered.
     pub flaps: u32,
     /// For how long it is frozen; `null` if it is not.
@@ -101,6 +105,8 @@ impl From<v1::RouteStatus> for RouteView {
             why: wire.why,
             paths: all(wire.paths),
             overrides: wire.overrides,
+            pinned: some(wire.pinned),
+            switched: some(wire.switched),
             flaps: wire.flaps,
             frozen_for_ms: wire.frozen_for_ms,
             follows: wire.follows.map(FollowsView::from),

@@ -3,7 +3,7 @@
 use super::following::FollowingView;
 use super::{Answered, GatewayView, MemberView, ProbeView, RouteView, View, all, some};
 use arbiter_proto::v1;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// Everything at one moment.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -87,7 +87,7 @@ pub struct Quorum {
 }
 
 /// A pause.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PauseView {
     /// Why.
     pub reason: String,

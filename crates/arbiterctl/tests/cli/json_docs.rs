@@ -1,4 +1,4 @@
-//! `docs/json.md` and `docs/json-certificates.md` against every JSON document that the golden files hold: each field is
+//! `docs/json.md` and the pages beside it against every JSON document that the golden files hold: each field is
 //! described with the type that it has, and nothing is described that no document has.
 
 use serde_json::Value;
@@ -38,7 +38,7 @@ fn type_of(text: &str) -> Result<Type, String> {
         "boolean" => Of::Boolean,
         "any" => Of::Any,
         _ if text.starts_with('[') => {
-            let anchor = text.split_once("](#").and_then(|(_, rest)| rest.strip_suffix(')'));
+            let anchor = text.split_once('#').and_then(|(_, rest)| rest.strip_suffix(')'));
             Of::Object(anchor.ok_or_else(|| format!("`{text}` is no link"))?.to_owned())
         }
         _ if text.starts_with('`') => {
@@ -200,9 +200,10 @@ fn findings(page: &str, documents: &[Value]) -> Result<BTreeSet<String>, String>
 }
 
 fn page() -> String {
-    let read = |path| std::fs::read_to_string(path).unwrap();
-    let certificates = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/json-certificates.md");
-    read(concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/json.md")) + &read(certificates)
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs");
+    ["json.md", "json-certificates.md", "json-backups.md"]
+        .map(|page| std::fs::read_to_string(folder.join(page)).unwrap())
+        .concat()
 }
 
 #[test]

@@ -4,6 +4,7 @@
 
 #![expect(clippy::unwrap_used, reason = "what helps a test may panic as the test may")]
 
+mod backup;
 mod commands;
 mod doctor;
 mod dry_run;

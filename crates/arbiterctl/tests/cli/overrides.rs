@@ -128,6 +128,7 @@ fn each_sends_what_was_asked_for_and_says_where_it_stands() {
 fn what_stands_in_the_way_is_said_before() {
     let mut alone = scenes::remediating();
     alone.routes[0].overrides = vec!["pinned to tunnel-2".into()];
+    alone.routes[0].pinned = "tunnel-2".into();
     alone.gateways[1].drained = "new kernel".into();
     let cases: [(&str, StatusReply, &[&str]); 6] = [
         ("drain-the-last", alone.clone(), &["drain", "strongswan-2", "--reason", "x"]),

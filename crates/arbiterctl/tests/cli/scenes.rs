@@ -62,6 +62,8 @@ fn route(number: u64) -> RouteStatus {
         why: vec![format!("tunnel-{number} is its first path, and Up")],
         paths: vec![path(number, Verdict::Up, 7_812_000), path(other, Verdict::Up, 7_811_000)],
         overrides: vec![],
+        pinned: String::new(),
+        switched: String::new(),
         right: true,
         flaps: 0,
         frozen_for_ms: None,

@@ -118,8 +118,8 @@ fn route_status(look: &Look, route: &Route) -> v1::RouteStatus {
     let name =
         |id: &Option<arbiter_core::ids::PathId>| id.as_ref().map(|id| id.0.clone()).unwrap_or_default();
     let overrides = &state.overrides;
-    let pinned = overrides.pins.get(&route.id).map(|path| format!("pinned to {path}"));
-    let switched = overrides.switchovers.get(&route.id).map(|path| format!("switched to {path}"));
+    let [pinned, switched] =
+        [&overrides.pins, &overrides.switchovers].map(|all| all.get(&route.id).map(|path| path.0.as_str()));
     v1::RouteStatus {
         id: route.id.0.clone(),
         table: route.table.clone(),
@@ -139,7 +139,12 @@ fn route_status(look: &Look, route: &Route) -> v1::RouteStatus {
             .filter_map(|id| policy.path(id))
             .map(|path| path_status(look, path))
             .collect(),
-        overrides: pinned.into_iter().chain(switched).collect(),
+        overrides: [("pinned", pinned), ("switched", switched)]
+            .into_iter()
+            .filter_map(|(how, path)| path.map(|path| format!("{how} to {path}")))
+            .collect(),
+        pinned: pinned.unwrap_or_default().to_owned(),
+        switched: switched.unwrap_or_default().to_owned(),
         right: works && agrees,
         flaps: state.flaps(&route.id, log_now(look)),
         frozen_for_ms: state

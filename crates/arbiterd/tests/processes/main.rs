@@ -4,6 +4,8 @@
 
 // Some are marked, so that the lints know their helpers for parts of tests.
 #[cfg(test)]
+mod backup;
+#[cfg(test)]
 mod cluster;
 mod disks;
 mod doctor;

@@ -36,6 +36,8 @@ pub(in crate::net) enum Kind {
     NodeKilled,
     /// All processes are killed at once, and start again.
     AllKilled,
+    /// One node after the other is asked to end and started again, as by who upgrades them; each when the one before is back.
+    RollingRestart,
     /// A node's wall clock is set wrong, by a fifth of a second to an hour, ahead or behind.
     ClockJumps,
     /// The disk of a node has no room left: the node ends. With room again it starts.
@@ -106,6 +108,8 @@ impl Kind {
             Self::LeaderKilled | Self::NodeKilled | Self::AllKilled => (100, 3_000),
             Self::GatewayCrash => (1_000, 14_000),
             Self::HandOnRoute => (100, 1_000),
+            // It is over when the last node is back.
+            Self::RollingRestart => (0, 1),
             _ => (1_000, 9_000),
         };
         (Duration::from_millis(from_ms), Duration::from_millis(to_ms))

@@ -9,6 +9,7 @@ mod ground;
 mod kinds;
 mod nemesis;
 mod operators;
+mod rolling;
 
 pub(super) use kinds::Kind;
 

@@ -3,6 +3,7 @@
 use super::deeds::{Deed, mend, pair, signal};
 use super::ground::{Ground, put};
 use super::kinds::Kind;
+use super::rolling;
 use crate::demo::cluster::{GATEWAYS, Node};
 use crate::faults::{Effect, Fault, Silence};
 use crate::history::{Line, Nemesis};
@@ -166,6 +167,7 @@ async fn strike(
             let node = of_kind(ground, victims, kind == Kind::LeaderKilled, dice)?;
             kill(ground, victims.service, vec![node]).await
         }
+        Kind::RollingRestart => rolling::restart_all(ground, victims).await,
         Kind::ClockJumps => jump(ground, anybody(victims, dice)?, dice),
         Kind::DiskFull => fill(ground, anybody(victims, dice)?).await,
         Kind::DiskLost => lose_disk(ground, anybody(victims, dice)?).await,
@@ -299,7 +301,7 @@ async fn lose_disk(ground: &Ground<'_>, node: Node) -> anyhow::Result<(String, D
 }
 
 /// Waits until no gateway is off or about to be, and takes the place of the one that is gone. False if that does not come.
-async fn place_with_all_there(ground: &Ground<'_>) -> anyhow::Result<bool> {
+pub(super) async fn place_with_all_there(ground: &Ground<'_>) -> anyhow::Result<bool> {
     let deadline = Instant::now() + ALL_THERE_WITHIN;
     while Instant::now() < deadline {
         if ground.take_the_place() {
