@@ -66,7 +66,8 @@ fn unreadable(failure: &ProviderError) -> Alarm {
         ProviderErrorKind::Denied => Code::NotPermitted,
         kind => kind.code(),
     };
-    Alarm::new(code, &failure.operation, failure.to_string()).with_remedy(remedy)
+    let detail = permissions::for_all(&failure.to_string());
+    Alarm::new(code, &failure.operation, detail).with_remedy(remedy)
 }
 
 fn missing(problem: &ProviderError) -> Alarm {
