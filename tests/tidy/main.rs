@@ -7,6 +7,7 @@ mod advisories;
 mod alarms;
 mod bad_days;
 mod configuration;
+mod ec2_calls;
 mod edges;
 mod habits;
 mod licences;

@@ -14,6 +14,7 @@ mod connect;
 mod describe;
 mod facts;
 mod failure;
+pub mod iam;
 mod mutate;
 pub mod pace;
 mod preflight;

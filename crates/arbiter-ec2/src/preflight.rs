@@ -52,12 +52,13 @@ fn judge(policy: &Policy, seen: &Observation) -> Vec<Alarm> {
 }
 
 fn unreadable(failure: &ProviderError) -> Alarm {
+    let allow = format!("allow ec2:{} to the node's role", failure.operation);
     let remedy = match failure.kind {
+        ProviderErrorKind::Denied => allow.as_str(),
         ProviderErrorKind::Unreachable => {
             "check the way to the EC2 API (endpoint, DNS, security groups); it must not depend on the routes that are moved"
         }
         ProviderErrorKind::Throttled => "wait; find out what else in this account calls EC2 so often",
-        ProviderErrorKind::Denied => "allow this action to the node's role",
         ProviderErrorKind::NoCredentials => "give the instance an IAM role, or set AWS_PROFILE",
         ProviderErrorKind::Rejected => "read EC2's words; ids and region must fit together",
     };
@@ -65,7 +66,8 @@ fn unreadable(failure: &ProviderError) -> Alarm {
         ProviderErrorKind::Denied => Code::NotPermitted,
         kind => kind.code(),
     };
-    Alarm::new(code, &failure.operation, failure.to_string()).with_remedy(remedy)
+    let detail = permissions::for_all(&failure.to_string());
+    Alarm::new(code, &failure.operation, detail).with_remedy(remedy)
 }
 
 fn missing(problem: &ProviderError) -> Alarm {

@@ -10,6 +10,7 @@ pub mod endpoint;
 pub mod faults;
 pub mod flood;
 pub mod history;
+pub mod iam;
 pub mod net;
 pub mod programs;
 mod seeing;

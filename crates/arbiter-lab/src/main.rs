@@ -4,10 +4,11 @@ use anyhow::Context;
 use arbiter_lab::bound::{BoundArgs, become_bound};
 use arbiter_lab::demo::DemoArgs;
 use arbiter_lab::endpoint::{Endpoint, EndpointSettings};
+use arbiter_lab::iam::{IamPolicy, Role, Roles};
 use arbiter_lab::net::NetArgs;
 use clap::{Args, Parser, Subcommand};
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -45,6 +46,9 @@ struct EndpointArgs {
     /// Don't keep EC2's token buckets.
     #[arg(long)]
     no_throttling: bool,
+    /// Let callers do what this IAM policy allows (a JSON document, such as `arbiterd iam-policy` prints), and nothing else.
+    #[arg(long, value_name = "FILE")]
+    iam_policy: Option<PathBuf>,
 }
 
 #[tokio::main]
@@ -66,11 +70,21 @@ async fn main() -> anyhow::Result<ExitCode> {
     }
 }
 
+fn read_policy(path: &Path) -> anyhow::Result<IamPolicy> {
+    let text = std::fs::read_to_string(path).with_context(|| format!("{} can't be read", path.display()))?;
+    IamPolicy::parse(&text).with_context(|| path.display().to_string())
+}
+
 #[expect(clippy::print_stdout, reason = "the address is what scripts read from standard output")]
 async fn serve_endpoint(args: EndpointArgs) -> anyhow::Result<()> {
     let mut interrupt = signal(SignalKind::interrupt()).context("SIGINT can't be caught")?;
     let mut terminate = signal(SignalKind::terminate()).context("SIGTERM can't be caught")?;
+    let roles = match &args.iam_policy {
+        Some(path) => Roles::new(Role::Only(read_policy(path)?)),
+        None => Roles::default(),
+    };
     let settings = EndpointSettings {
+        roles,
         listen: args.listen,
         log_file: args.log,
         throttling: !args.no_throttling,

@@ -28,12 +28,13 @@ mod side;
 mod trust;
 
 pub use build::{Node, build};
-pub use options::{LogFormat, Options, Subcommand};
+pub use options::{IamPolicyOptions, LogFormat, Options, Subcommand};
 pub use recover::{RecoverOptions, Recovered, recover};
 pub use side::withdraw_routes;
 
 use anyhow::Context;
 use arbiter_config::Config;
+use arbiter_ec2::iam;
 
 /// A node whose guards could be switched off is not compiled.
 const _: () = assert!(
@@ -42,6 +43,11 @@ const _: () = assert!(
         && !arbiter_raft::planted::POSSIBLE,
     "the feature `planted` of these crates is for scripts/sim alone: build arbiterd without it"
 );
+
+/// The IAM policy that a node's role needs, as JSON.
+pub fn iam_policy(options: IamPolicyOptions) -> String {
+    iam::policy_document(if options.observe { iam::Extent::Observe } else { iam::Extent::Act })
+}
 
 /// Builds the node and runs it until it is told to end.
 ///

@@ -2,9 +2,9 @@
 
 use anyhow::Context;
 use arbiter_config::LocalConfig;
-use arbiterd::{Options, Subcommand, recover, run, withdraw_routes};
+use arbiterd::{IamPolicyOptions, Options, Subcommand, iam_policy, recover, run, withdraw_routes};
 use clap::Parser;
-use std::io::{BufRead, IsTerminal};
+use std::io::{BufRead, IsTerminal, Write};
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
@@ -34,8 +34,17 @@ fn withdraw(runtime: &tokio::runtime::Runtime, local: &LocalConfig) -> anyhow::R
     Ok(())
 }
 
+fn print_iam_policy(options: IamPolicyOptions) -> anyhow::Result<ExitCode> {
+    std::io::stdout().write_all(iam_policy(options).as_bytes()).context("the policy can't be written")?;
+    Ok(ExitCode::SUCCESS)
+}
+
 fn start(options: &Options) -> anyhow::Result<ExitCode> {
-    let loaded = arbiter_config::load(&options.config, &options.node)?;
+    if let Some(Subcommand::IamPolicy(options)) = options.subcommand {
+        return print_iam_policy(options);
+    }
+    let node = options.node.as_deref().context("`--node NAME` must say which of the file's nodes this is")?;
+    let loaded = arbiter_config::load(&options.config, node)?;
     arbiterd::logging::start(&loaded.config.local.log, options.log_format)?;
     for warning in &loaded.warnings {
         tracing::warn!("{warning}");

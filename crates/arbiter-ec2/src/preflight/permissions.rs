@@ -78,6 +78,17 @@ impl Ec2 {
     }
 }
 
+/// EC2's words of a denial, without what is of one caller or one call: who asked, and a text for whoever may decode it. So
+/// that the same of several nodes is one finding, and stays the same the next time.
+pub(super) fn for_all(message: &str) -> String {
+    let message = message.split(" Encoded authorization failure message:").next().unwrap_or_default();
+    let said = message.split_once(" User: ").and_then(|(before, after)| {
+        let (_, what) = after.split_once(" is not authorized to perform: ")?;
+        Some(format!("{before} Not allowed: {what}"))
+    });
+    said.unwrap_or_else(|| message.to_owned())
+}
+
 /// EC2 says yes to a dry run by the error `DryRunOperation`.
 fn verdict<T, E>(api: Api, subject: &str, tried: Result<T, SdkError<E, HttpResponse>>) -> Option<Alarm>
 where
@@ -91,7 +102,7 @@ where
     if failure.code == "DryRunOperation" {
         return None;
     }
-    let detail = format!("on {subject}: {}: {}", failure.code, failure.message);
+    let detail = format!("on {subject}: {}: {}", failure.code, for_all(&failure.message));
     Some(if is_denial(&failure.code) {
         let remedy = format!("allow ec2:{api} on {subject} to the node's role");
         Alarm::new(Code::NotPermitted, api.name(), detail).with_remedy(remedy)

@@ -100,3 +100,21 @@ fn the_remedy_of_a_missing_route_can_be_pasted() {
     ));
     assert_eq!((findings[0].subject.as_str(), findings[0].code), ("private-1", Code::RouteMissing));
 }
+
+#[test]
+fn a_denial_is_said_in_words_that_are_the_same_for_every_node_and_every_call() {
+    let said = |user: &str, encoded: &str| {
+        permissions::for_all(&format!(
+            "You are not authorized to perform this operation. User: {user} is not authorized to perform: \
+             ec2:StopInstances on resource: i-1 because no identity-based policy allows the ec2:StopInstances action{encoded}"
+        ))
+    };
+    let expected = "You are not authorized to perform this operation. Not allowed: ec2:StopInstances on resource: i-1 \
+                    because no identity-based policy allows the ec2:StopInstances action";
+    assert_eq!(said("arn:aws:sts::123456789012:assumed-role/vpn/i-1", ""), expected);
+    let encoded = ". Encoded authorization failure message: Zm9v";
+    assert_eq!(said("arn:aws:sts::123456789012:assumed-role/vpn/i-2", encoded), format!("{expected}."));
+    for other in ["You are not authorized to perform this operation.", "", " User: x"] {
+        assert_eq!(permissions::for_all(other), other);
+    }
+}

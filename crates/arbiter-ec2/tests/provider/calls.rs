@@ -11,6 +11,8 @@ use tokio::time::{Duration, Instant};
 /// Generous: what is waited for takes milliseconds, on a busy machine perhaps seconds.
 const PATIENCE: Duration = Duration::from_secs(30);
 
+/// What all calls of the tests are signed with.
+pub const ACCESS_KEY: &str = "AKIATEST";
 pub const REGION: &str = "cn-north-1";
 pub const ON_PREMISES: &str = "10.10.0.0/16";
 /// Long enough that no sound call ever meets it in a test.
@@ -26,7 +28,7 @@ pub fn settings(url: &str) -> Settings {
 }
 
 pub async fn connect(settings: Settings) -> Ec2 {
-    let credentials = Credentials::new("AKIATEST", "not a secret", None, None, "test");
+    let credentials = Credentials::new(ACCESS_KEY, "not a secret", None, None, "test");
     Ec2::connect_as(settings, Some(credentials)).await.unwrap()
 }
 

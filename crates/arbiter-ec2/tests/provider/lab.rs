@@ -9,8 +9,10 @@ use arbiter_core::health::Code;
 use arbiter_core::policy::Target;
 use arbiter_core::rules::proves;
 use arbiter_core::tag::CallTag;
+use arbiter_ec2::iam::{Extent, MANAGED, policy_document};
 use arbiter_lab::endpoint::{EndpointHandle, EndpointSettings};
 use arbiter_lab::faults::{Effect, Fault};
+use arbiter_lab::iam::{IamPolicy, Role, Roles};
 use arbiter_lab::world::{self, Act, Cause, Destination, Instance, Interface, World};
 use async_trait::async_trait;
 
@@ -38,6 +40,8 @@ fn build(world: &mut World) -> Vec<String> {
         Instance::running(GROUPED_INSTANCE, "cn-north-1a", "subnet-0a1b2c3d4e5f60718", "172.16.1.200");
     world.instances.insert(GROUPED_INSTANCE.to_owned(), instance);
     world.set_auto_scaling_group(GROUPED_INSTANCE, Some("fleet")).unwrap();
+    let grouped = world.instances.get_mut(GROUPED_INSTANCE).unwrap();
+    grouped.tags.insert(MANAGED.0.to_owned(), MANAGED.1.to_owned());
     let interface = Interface {
         id: GROUPED_INTERFACE.to_owned(),
         attached_to: Some(GROUPED_INSTANCE.to_owned()),
@@ -53,13 +57,21 @@ fn build(world: &mut World) -> Vec<String> {
 }
 
 impl Lab {
+    /// An endpoint at which the tests' calls may do what the nodes' role may, and not more.
     pub async fn start() -> Self {
+        let policy = IamPolicy::parse(&policy_document(Extent::Act)).unwrap();
+        Self::start_with(Role::Only(policy)).await
+    }
+
+    pub async fn start_with(role: Role) -> Self {
         let mut world = World::reference();
         world.timings.stop_ms = 50;
         world.timings.force_stop_ms = 50;
         world.timings.boot_ms = 50;
         let many_tables = build(&mut world);
-        let settings = EndpointSettings { world, ..EndpointSettings::default() };
+        let roles = Roles::new(Role::Nothing);
+        roles.give(ACCESS_KEY, role);
+        let settings = EndpointSettings { world, roles, ..EndpointSettings::default() };
         let endpoint = arbiter_lab::endpoint::Endpoint::start(settings).await.unwrap();
         let ids = |instance: &str, interface: &str| GatewayIds {
             instance: instance.to_owned(),
@@ -79,6 +91,23 @@ impl Lab {
             many_tables,
         };
         Self { endpoint, fixture }
+    }
+
+    pub fn roles(&self) -> Roles {
+        self.endpoint.roles()
+    }
+
+    /// Takes the tag of what we may change from a table or an instance.
+    pub fn untag(&self, ids: &[&str]) {
+        let untagged = self.endpoint.world().edit(|world, _| {
+            let tables = world.tables.iter_mut().map(|(id, row)| (id, &mut row.tags));
+            let instances = world.instances.iter_mut().map(|(id, row)| (id, &mut row.tags));
+            for (_, tags) in tables.chain(instances).filter(|(id, _)| ids.contains(&id.as_str())) {
+                tags.remove(MANAGED.0);
+            }
+            Ok(())
+        });
+        untagged.unwrap();
     }
 
     fn fault(&self, action: &str, effect: Effect) {
@@ -107,7 +136,8 @@ impl Endpoint for Lab {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_provider_suite_passes_against_the_lab() {
-    let lab = Lab::start().await;
+    // The suite also names what does not exist, which bears no tag, and so is refused before anybody looks for it.
+    let lab = Lab::start_with(Role::Everything).await;
     suite::run(&lab).await;
     // The suite has used up what little EC2 grants of StartInstances; here the words are of interest, not the pace.
     lab.endpoint.faults().set_throttling(false);

@@ -9,6 +9,7 @@ mod fixture;
 mod imds;
 mod lab;
 mod moto;
+mod permissions;
 mod raw;
 mod rude;
 mod rude_server;

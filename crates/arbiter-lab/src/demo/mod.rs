@@ -34,7 +34,7 @@ mod times;
 mod trouble;
 pub(crate) mod watch;
 
-pub use outcome::{DemoOutcome, NoFault, Step, StepOutcome};
+pub use outcome::{DemoOutcome, NoFault, Permissions, Step, StepOutcome};
 
 use crate::programs;
 use crate::signals::{INTERRUPTED, Signals};
@@ -176,7 +176,7 @@ impl Play<'_> {
                 }
             }
         }
-        DemoOutcome::of(steps)
+        DemoOutcome::of(steps, self.stage.permissions())
     }
 
     /// After a step that failed: keeps what can be looked into, and lets the next begin well.

@@ -1,6 +1,8 @@
 //! The steps by name, and how they ended: what `--skip-fault` takes and `--json` gives.
 
+use crate::iam::Uses;
 use serde::Serialize;
+use std::collections::BTreeSet;
 use std::str::FromStr;
 
 /// A step of the demo.
@@ -115,6 +117,31 @@ pub struct StepOutcome {
     pub ms: u64,
 }
 
+/// What the nodes did with their permissions.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Permissions {
+    /// Actions of `deploy/iam-policy.json` that they called, dry runs left out.
+    pub used: BTreeSet<String>,
+    /// Those that none of them called: the policy allows more than the demo needs.
+    pub unused: BTreeSet<String>,
+    /// Actions that were refused to one of them: the policy allows less.
+    pub refused: BTreeSet<String>,
+}
+
+impl Permissions {
+    /// Of the policy's actions (with `ec2:`), and what was made of them.
+    pub fn of(actions: &BTreeSet<String>, uses: Uses) -> Self {
+        let allowed = actions.iter().map(|action| action.trim_start_matches("ec2:").to_owned());
+        let unused = allowed.filter(|action| !uses.used.contains(action)).collect();
+        Self { used: uses.used, unused, refused: uses.refused }
+    }
+
+    /// The policy allows what is needed, and no more.
+    pub fn are_right(&self) -> bool {
+        !self.used.is_empty() && self.unused.is_empty() && self.refused.is_empty()
+    }
+}
+
 /// How the whole ended: the last line of `--json`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct DemoOutcome {
@@ -122,13 +149,15 @@ pub struct DemoOutcome {
     pub ok: bool,
     /// Every step, in order.
     pub steps: Vec<StepOutcome>,
+    /// What the nodes might do in EC2, and did.
+    pub permissions: Permissions,
 }
 
 impl DemoOutcome {
     /// Of these steps. One that is missing was not observed.
-    pub fn of(steps: Vec<StepOutcome>) -> Self {
-        let ok = steps.iter().all(|step| step.ok) && steps.len() == Step::ALL.len();
-        Self { ok, steps }
+    pub fn of(steps: Vec<StepOutcome>, permissions: Permissions) -> Self {
+        let observed = steps.iter().all(|step| step.ok) && steps.len() == Step::ALL.len();
+        Self { ok: observed && permissions.are_right(), steps, permissions }
     }
 }
 
@@ -136,11 +165,25 @@ impl DemoOutcome {
 mod tests {
     use super::*;
 
+    fn set(actions: &[&str]) -> BTreeSet<String> {
+        actions.iter().map(|action| (*action).to_owned()).collect()
+    }
+
+    /// Of a policy that allows to stop and to start.
+    fn permissions(used: &[&str], refused: &[&str]) -> Permissions {
+        let uses = Uses { used: set(used), refused: set(refused) };
+        Permissions::of(&set(&["ec2:StopInstances", "ec2:StartInstances"]), uses)
+    }
+
     #[test]
     fn the_line_has_the_promised_shape() {
-        let outcome = DemoOutcome::of(vec![StepOutcome { name: Step::TunnelCut, ok: true, ms: 7 }]);
+        let steps = vec![StepOutcome { name: Step::TunnelCut, ok: true, ms: 7 }];
+        let outcome = DemoOutcome::of(steps, permissions(&["StopInstances"], &[]));
         let line = serde_json::to_string(&outcome).unwrap();
-        assert_eq!(line, r#"{"ok":false,"steps":[{"name":"tunnel-cut","ok":true,"ms":7}]}"#);
+        assert_eq!(
+            line,
+            r#"{"ok":false,"steps":[{"name":"tunnel-cut","ok":true,"ms":7}],"permissions":{"used":["StopInstances"],"unused":["StartInstances"],"refused":[]}}"#
+        );
     }
 
     #[test]
@@ -157,11 +200,17 @@ mod tests {
 
     #[test]
     fn it_is_well_only_if_every_step_was_observed() {
-        let all = |ok: fn(Step) -> bool| {
-            DemoOutcome::of(Step::ALL.map(|name| StepOutcome { name, ok: ok(name), ms: 1 }).to_vec())
+        let both = permissions(&["StopInstances", "StartInstances"], &[]);
+        let all = |ok: fn(Step) -> bool, permissions: &Permissions| {
+            let steps = Step::ALL.map(|name| StepOutcome { name, ok: ok(name), ms: 1 }).to_vec();
+            DemoOutcome::of(steps, permissions.clone()).ok
         };
-        assert!(all(|_| true).ok);
-        assert!(!all(|step| step != Step::LineCut).ok);
-        assert!(!DemoOutcome::of(vec![]).ok);
+        assert!(all(|_| true, &both));
+        assert!(!all(|step| step != Step::LineCut, &both));
+        assert!(!DemoOutcome::of(vec![], both).ok);
+        // A policy that allows more than was needed, and one that allows less.
+        assert!(!all(|_| true, &permissions(&["StopInstances"], &[])));
+        assert!(!all(|_| true, &permissions(&["StopInstances", "StartInstances"], &["ReplaceRoute"])));
+        assert!(!all(|_| true, &Permissions::default()));
     }
 }

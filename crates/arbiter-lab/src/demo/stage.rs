@@ -3,11 +3,13 @@
 use super::cluster::{Addresses, GATEWAY_1, GATEWAY_2, GATEWAYS, Gateway, Node, cluster_toml};
 use super::desk::Desk;
 use super::lines::Relay;
+use super::outcome::Permissions;
 use super::processes::Processes;
 use super::trouble::Trouble;
 use super::watch::Watch;
 use crate::endpoint::{Endpoint, EndpointHandle, EndpointSettings};
 use crate::faults::{Effect, Fault};
+use crate::iam::{IamPolicy, Roles};
 use crate::targets::Target;
 use crate::world::{Change, Destination, InstanceState, ON_PREMISES, Target as RouteTarget, What, World};
 use anyhow::Context;
@@ -27,6 +29,8 @@ const PORTS: std::ops::Range<u16> = 20_000..30_000;
 #[derive(Debug)]
 pub(super) struct Stage {
     pub endpoint: EndpointHandle,
+    /// What the nodes may do there.
+    allowed: IamPolicy,
     pub processes: Processes,
     pub watch: Watch,
     pub addresses: Addresses,
@@ -40,6 +44,11 @@ pub(super) struct Stage {
 }
 
 impl Stage {
+    /// What the nodes might do in EC2, and what they did.
+    pub fn permissions(&self) -> Permissions {
+        Permissions::of(&self.allowed.actions(), self.endpoint.roles().uses())
+    }
+
     /// Sets it up in `folder`; no node runs yet. Both routes are astray: each points at the other zone's gateway.
     pub async fn set_up(bin_dir: &Path, folder: &Path, bless: Option<PathBuf>) -> anyhow::Result<Self> {
         let mut world = World::reference();
@@ -54,7 +63,10 @@ impl Stage {
             route.target = RouteTarget::Interface(other.interface.to_owned());
         }
         let log_file = Some(folder.join("calls.jsonl"));
-        let settings = EndpointSettings { world, log_file, ..EndpointSettings::default() };
+        // What operators are told to allow them, and not more.
+        let allowed = IamPolicy::of_nodes()?;
+        let roles = Roles::of_callers(Node::ALL.map(Node::access_key), &allowed);
+        let settings = EndpointSettings { world, log_file, roles, ..EndpointSettings::default() };
         let endpoint = Endpoint::start(settings).await?;
         let latency = Effect::Latency { before_ms: EC2_LATENCY_MS / 2, after_ms: EC2_LATENCY_MS / 2 };
         endpoint.faults().set(Fault::on("*", latency))?;
@@ -88,7 +100,7 @@ impl Stage {
         let desk = Desk::new(bin_dir, &addresses, bless)?;
         let watch = Watch::start(&addresses.listen)?;
         let trouble = Mutex::default();
-        Ok(Self { endpoint, processes, watch, addresses, desk, relays, gateways, tunnels, trouble })
+        Ok(Self { endpoint, allowed, processes, watch, addresses, desk, relays, gateways, tunnels, trouble })
     }
 
     /// Changes what is broken. When this returns, everything is as silent as it should be.

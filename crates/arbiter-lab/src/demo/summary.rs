@@ -1,8 +1,9 @@
 //! The words at the beginning and at the end, for somebody who sees this for the first time.
 
 use super::cluster::{GATEWAYS, TIMES_NOTE};
-use super::outcome::{DemoOutcome, Step};
+use super::outcome::{DemoOutcome, Permissions, Step};
 use super::stage::{EC2_LATENCY_MS, Stage};
+use std::collections::BTreeSet;
 
 /// What a step promises, in one line.
 pub(super) const fn promise(step: Step) -> &'static str {
@@ -55,6 +56,7 @@ pub(super) fn closing(outcome: &DemoOutcome) -> String {
             promise(step.name)
         );
     }
+    text += &said(&outcome.permissions);
     if !outcome.ok {
         return text + "\nNot everything was observed: this run proves nothing, look at what is said above.";
     }
@@ -67,6 +69,22 @@ pub(super) fn closing(outcome: &DemoOutcome) -> String {
         of the old one could land any more. So there was never a second hand on the route tables, and EC2's own log of\n\
         calls says so.";
     text
+}
+
+/// What the nodes made of their permissions, in one line.
+fn said(permissions: &Permissions) -> String {
+    let Permissions { used, unused, refused } = permissions;
+    let list = |what: &str, actions: &BTreeSet<String>| {
+        let names: Vec<_> = actions.iter().map(String::as_str).collect();
+        if names.is_empty() { String::new() } else { format!("; {what}: {}", names.join(", ")) }
+    };
+    format!(
+        "EC2 let the nodes do what deploy/iam-policy.json allows, and nothing else: {} of its {} actions were needed{}{}\n",
+        used.len(),
+        used.len() + unused.len(),
+        list("not needed", unused),
+        list("REFUSED", refused),
+    )
 }
 
 #[expect(clippy::cast_precision_loss, reason = "a step takes minutes at most, not the age of the universe")]

@@ -1,6 +1,7 @@
 //! The way of one call: noted, met by faults, judged, done, answered (or not).
 
 use super::actions::{self, Look, Prepared};
+use super::acts_on;
 use super::args::Args;
 use super::listener::Connection;
 use super::request::Request;
@@ -131,9 +132,7 @@ impl Call {
         if version != VERSION {
             return Err(Refusal::no_such_version(version));
         }
-        if self.request.caller.is_none() {
-            return Err(Refusal::auth_failure());
-        }
+        let Some(caller) = self.request.caller.as_deref() else { return Err(Refusal::auth_failure()) };
         let mut args = Args::new(&self.request.params);
         let dry_run = args.flag("DryRun");
         let prepared = actions::prepare(action, &mut args);
@@ -143,6 +142,8 @@ impl Call {
             if !self.shared.faults.take_token(self.shared.now_ms(), action, filtered) {
                 return Err(Refusal::throttled());
             }
+            let resources = self.shared.look(0, |world, _| acts_on::resources(&self.request, world));
+            self.shared.roles.judge(caller, action, self.request.is_dry_run(), &resources)?;
         }
         if let Some(refusal) = &self.plan.refuse {
             return Err(refusal.clone());

@@ -2,6 +2,7 @@
 //! [`CallLog`]. Control routes for hands outside are below `/_lab/`.
 
 mod actions;
+mod acts_on;
 mod args;
 mod call;
 mod control;
@@ -14,6 +15,7 @@ mod xml;
 
 use crate::calllog::CallLog;
 use crate::faults::Faults;
+use crate::iam::Roles;
 use crate::world::{Act, Cause, Change, Refusal, World};
 use axum::Router;
 use axum::body::Body;
@@ -43,16 +45,20 @@ pub struct EndpointSettings {
     pub log_file: Option<PathBuf>,
     /// Keep EC2's token buckets.
     pub throttling: bool,
+    /// What each caller may do.
+    pub roles: Roles,
 }
 
 impl Default for EndpointSettings {
-    /// The reference case on a free port of the loopback interface, throttled as EC2 is, without a file.
+    /// The reference case on a free port of the loopback interface, throttled as EC2 is, without a file; everybody may do
+    /// everything.
     fn default() -> Self {
         Self {
             listen: SocketAddr::from(([127, 0, 0, 1], 0)),
             world: World::reference(),
             log_file: None,
             throttling: true,
+            roles: Roles::default(),
         }
     }
 }
@@ -85,12 +91,12 @@ pub struct Endpoint;
 impl Endpoint {
     /// Starts an endpoint on the current tokio runtime; when this returns, it answers.
     pub async fn start(settings: EndpointSettings) -> Result<EndpointHandle, StartError> {
-        let EndpointSettings { listen, world, log_file, throttling } = settings;
+        let EndpointSettings { listen, world, log_file, throttling, roles } = settings;
         let cant_listen = |source| StartError::Listen { listen, source };
         let calls = CallLog::open(log_file.as_deref())
             .map_err(|source| StartError::LogFile { path: log_file.unwrap_or_default(), source })?;
         let listener = TcpListener::bind(listen).await.map_err(cant_listen)?;
-        let shared = Arc::new(Shared::new(world, Faults::new(throttling), calls));
+        let shared = Arc::new(Shared::new(world, Faults::new(throttling), roles, calls));
         let listener = Cuttable { listener, stop: shared.stop.clone() };
         let addr = listener.local_addr().map_err(cant_listen)?;
         let router = Router::new().fallback(route).with_state(Arc::clone(&shared));
@@ -152,6 +158,11 @@ impl EndpointHandle {
     /// The faults, to set and to remove.
     pub fn faults(&self) -> Faults {
         self.shared.faults.clone()
+    }
+
+    /// What each caller may do, to look at and to change.
+    pub fn roles(&self) -> Roles {
+        self.shared.roles.clone()
     }
 
     /// The call log.

@@ -3,6 +3,7 @@
 use super::history::History;
 use crate::calllog::CallLog;
 use crate::faults::Faults;
+use crate::iam::Roles;
 use crate::world::{Act, Cause, Change, World};
 use rustix::time::{ClockId, clock_gettime};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -20,6 +21,7 @@ pub(super) struct Shared {
     pub started_wall_ms: u64,
     world: Mutex<Living>,
     pub faults: Faults,
+    pub roles: Roles,
     pub calls: CallLog,
     pub changes: broadcast::Sender<Change>,
     /// Rung after each edit, since it may have made something due.
@@ -34,13 +36,14 @@ struct Living {
 }
 
 impl Shared {
-    pub(super) fn new(world: World, faults: Faults, calls: CallLog) -> Self {
+    pub(super) fn new(world: World, faults: Faults, roles: Roles, calls: CallLog) -> Self {
         let history = History::new(&world);
         Self {
             started: Instant::now(),
             started_wall_ms: wall_ms(),
             world: Mutex::new(Living { world, history }),
             faults,
+            roles,
             calls,
             changes: broadcast::Sender::new(CHANGES_KEPT),
             edited: Notify::new(),

@@ -20,6 +20,7 @@ use crate::demo::scene::Scene;
 use crate::demo::watch::Watch;
 use crate::endpoint::{Endpoint, EndpointHandle, EndpointSettings};
 use crate::faults::{Effect, Fault};
+use crate::iam::{IamPolicy, Role, Roles};
 use crate::world::{Change, InstanceState, What, World};
 use anyhow::Context;
 use std::collections::BTreeSet;
@@ -314,8 +315,10 @@ impl Lab {
         })
     }
 
-    /// Fails if a process has ended that nobody killed.
+    /// Fails if a process has ended that nobody killed, or if EC2 has refused a node for its permissions.
     pub async fn check(&self) -> anyhow::Result<()> {
+        let refused = self.endpoint.roles().uses().refused;
+        anyhow::ensure!(refused.is_empty(), "deploy/iam-policy.json does not allow the nodes {refused:?}");
         let Inner { machines, may_end, .. } = &mut *self.inner.lock().await;
         machines.iter_mut().try_for_each(|(host, machine)| machine.check(may_end.contains(host)))
     }
@@ -335,10 +338,19 @@ impl Harm {
     }
 }
 
+/// The nodes may do what operators are told to allow them. Peers, where there are any, have the keys of the nodes that they
+/// stand for; and a person moves routes by hand.
+fn roles() -> anyhow::Result<Roles> {
+    let roles = Roles::of_callers(Node::FIVE.map(Node::access_key), &IamPolicy::of_nodes()?);
+    roles.give(peers::KEY_OF_HAND, Role::Everything);
+    Ok(roles)
+}
+
 async fn start_endpoint(folder: &Path) -> anyhow::Result<EndpointHandle> {
     let listen: SocketAddr = format!("{ENDPOINT_ADDRESS}:{ENDPOINT_PORT}").parse()?;
     let log_file = Some(folder.join("calls.jsonl"));
-    let settings = EndpointSettings { listen, world: World::reference(), log_file, throttling: true };
+    let roles = roles()?;
+    let settings = EndpointSettings { listen, world: World::reference(), log_file, throttling: true, roles };
     let endpoint = Endpoint::start(settings).await?;
     let latency = Effect::Latency { before_ms: EC2_LATENCY_MS / 2, after_ms: EC2_LATENCY_MS / 2 };
     endpoint.faults().set(Fault::on("*", latency))?;

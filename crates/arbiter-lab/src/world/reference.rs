@@ -68,15 +68,24 @@ impl World {
         RouteTable {
             id: id.to_owned(),
             vpc: self.vpc.clone(),
-            tags: named(name),
+            tags: ours(name),
             associations: associations.into_iter().collect(),
             routes: vec![local],
         }
     }
 }
 
+/// The tag by which whoever runs the gateways says that a node may change this; the IAM policy asks for it.
+const MANAGED: (&str, &str) = ("route-arbiter", "managed");
+
 fn named(name: &str) -> BTreeMap<String, String> {
     BTreeMap::from([("Name".to_owned(), name.to_owned())])
+}
+
+fn ours(name: &str) -> BTreeMap<String, String> {
+    let mut tags = named(name);
+    tags.insert(MANAGED.0.to_owned(), MANAGED.1.to_owned());
+    tags
 }
 
 /// One zone of the reference case.
@@ -93,7 +102,7 @@ impl Zone {
     fn build(&self, world: &mut World) {
         let (gateway, instance, interface, address) = self.gateway;
         let mut row = Instance::running(instance, self.name, self.public, address);
-        row.tags = named(gateway);
+        row.tags = ours(gateway);
         world.instances.insert(instance.to_owned(), row);
         let (public_ip, id) = self.elastic_ip;
         let elastic_ip = ElasticIp {

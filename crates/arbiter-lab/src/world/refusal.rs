@@ -103,6 +103,15 @@ impl Refusal {
         Self::new("UnauthorizedOperation", 403, message)
     }
 
+    /// The caller's role does not allow this.
+    pub fn not_allowed(access_key: &str, action: &str, resource: &str) -> Self {
+        let message = format!(
+            "You are not authorized to perform this operation. User: {access_key} is not authorized to perform: \
+             ec2:{action} on resource: {resource} because no identity-based policy allows the ec2:{action} action"
+        );
+        Self::new("UnauthorizedOperation", 403, message)
+    }
+
     /// No credentials, or ones that can't be read.
     pub fn auth_failure() -> Self {
         Self::new("AuthFailure", 401, "AWS was not able to validate the provided access credentials")

@@ -20,7 +20,7 @@ async fn an_outside_hand_changes_the_world_without_a_call() {
     assert_eq!(control(addr, "POST", "timings", r#"{"stop_ms":7}"#).await.status, 200);
     let world = endpoint.world().snapshot();
     let row = world.instance(INSTANCE_1).unwrap();
-    assert_eq!((row.state, row.tags.len()), (InstanceState::Stopped, 2));
+    assert_eq!((row.state, row.tags.len()), (InstanceState::Stopped, 3));
     let row = world.interface(INTERFACE_1).unwrap();
     assert!(row.source_dest_check && row.attached_to.is_none() && row.elastic_ip.is_none());
     assert_eq!(world.timings, Timings { stop_ms: 7, ..Timings::default() });

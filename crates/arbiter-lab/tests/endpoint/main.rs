@@ -5,3 +5,4 @@ mod control;
 mod describe;
 mod faulty;
 mod mutate;
+mod permissions;

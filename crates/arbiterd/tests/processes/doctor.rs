@@ -1,7 +1,7 @@
 //! What could keep a failover from working is found before it is needed, and named with its remedy.
 
 use crate::cluster::{Cluster, ONE, Plan, TWO, WITNESS, has_alarm};
-use arbiter_lab::faults::{Effect, Fault};
+use arbiter_lab::iam::{IamPolicy, Role};
 use arbiter_lab::world::{INSTANCE_1, INTERFACE_2};
 use arbiter_proto::v1;
 
@@ -17,9 +17,9 @@ async fn a_missing_right_and_a_missing_address_are_found_by_whichever_node_is_as
     let plan = Plan::default();
     let mut cluster = Cluster::prepare(&plan).await;
     // Two of the nodes may not stop instances, and the second gateway has no address of its own.
+    let less = IamPolicy::of_nodes().unwrap().without("ec2:StopInstances");
     for member in [ONE, WITNESS] {
-        let denied = Fault::on("StopInstances", Effect::Deny).for_caller(&member.access_key());
-        cluster.ec2.faults().set(denied).unwrap();
+        cluster.ec2.roles().give(&member.access_key(), Role::Only(less.clone()));
     }
     cluster.ec2.world().edit(|world, act| world.set_elastic_ip(act, INTERFACE_2, None)).unwrap();
     plan.order.into_iter().for_each(|member| cluster.start_node(member));
@@ -56,5 +56,38 @@ async fn a_missing_right_and_a_missing_address_are_found_by_whichever_node_is_as
     assert_eq!(alone.nodes, ["strongswan-2"]);
     assert_eq!(found(&alone, "not-permitted"), None, "this one may");
     assert!(found(&alone, "no-elastic-ip").is_some(), "{alone:#?}");
+    assert_eq!(cluster.mutations(), [], "nothing was changed");
+}
+
+/// All of them, one after the other.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn each_action_that_is_missing_is_named_by_the_node_that_lacks_it_until_it_is_granted() {
+    let mut cluster = Cluster::start(&Plan::default()).await;
+    // It is asked more often than EC2's pace allows; what is of interest here are the words.
+    cluster.ec2.faults().set_throttling(false);
+    let whole = IamPolicy::of_nodes().unwrap();
+    for action in whole.actions() {
+        let name = action.trim_start_matches("ec2:").to_owned();
+        cluster.ec2.roles().give(&ONE.access_key(), Role::Only(whole.clone().without(&action)));
+        // A dry run is put off while the bucket is less than half full, and a look may have begun before.
+        let what = format!("{action} is named as missing");
+        let (detail, remedy) = cluster
+            .until(&what, async |cluster| {
+                let reply = cluster.doctor(ONE, true).await.ok()?;
+                let (subject, detail, remedy, _) = found(&reply, "not-permitted")?;
+                (subject == name).then(|| (detail.to_owned(), remedy.to_owned()))
+            })
+            .await;
+        assert!(detail.contains("UnauthorizedOperation"), "{detail}");
+        assert!(remedy.contains(&format!("allow {action}")), "{remedy}");
+        cluster.ec2.roles().give(&ONE.access_key(), Role::Only(whole.clone()));
+    }
+    let what = "nothing is missing any more";
+    cluster
+        .until(what, async |cluster| {
+            let reply = cluster.doctor(ONE, true).await.ok()?;
+            found(&reply, "not-permitted").is_none().then_some(())
+        })
+        .await;
     assert_eq!(cluster.mutations(), [], "nothing was changed");
 }

@@ -2,6 +2,7 @@
 
 use crate::cluster::{Cluster, ONE, PATIENCE, Plan, Process, arbiterd, last_words, output};
 use arbiter_core::bad_days::bad_day;
+use arbiter_lab::iam::IamPolicy;
 use rustix::process::Signal;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -41,6 +42,27 @@ async fn all_errors_of_a_file_are_shown_with_their_places() {
     nobody.arg("--config").arg(cluster.folder().join("cluster.toml")).args(["--node", "witnes"]);
     let (code, text) = output(nobody).await;
     assert!(code == Some(1) && text.contains("`witnes`") && text.contains("`witness`"), "{text}");
+}
+
+#[tokio::test]
+async fn the_iam_policy_is_printed_without_a_configuration_and_without_a_node() {
+    let folder = tempfile::tempdir().unwrap();
+    let printed = async |words: &[&str]| {
+        let out = arbiterd(folder.path()).arg("iam-policy").args(words).output().await.unwrap();
+        assert!(out.status.success(), "{out:?}");
+        String::from_utf8(out.stdout).unwrap()
+    };
+    assert_eq!(printed(&[]).await, include_str!("../../../../deploy/iam-policy.json"));
+    let observe = IamPolicy::parse(&printed(&["--observe"]).await).unwrap();
+    assert_eq!(observe.actions().len(), 4);
+    assert!(observe.actions().iter().all(|action| action.starts_with("ec2:Describe")), "{observe:?}");
+    // All else does need to know which node it is.
+    let (code, text) = output(arbiterd(folder.path())).await;
+    assert!(code == Some(2) && text.contains("--node <NAME>"), "{text}");
+    let mut recover = arbiterd(folder.path());
+    recover.arg("recover");
+    let (code, text) = output(recover).await;
+    assert!(code == Some(1) && text.contains("--node"), "{text}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -121,9 +121,12 @@ pub(super) fn start(peer: Peer, host: Host, machine: &mut Machine, home: &Path) 
     }
 }
 
+/// The access key of a person who moves a route by hand.
+pub(super) const KEY_OF_HAND: &str = "AKIDBYHAND";
+
 /// The words of a call that points the route of a side's private subnet at that gateway, signed as nobody's.
 pub(super) fn call_by_hand(route_of: Gateway, to: Gateway) -> Vec<String> {
-    let settings = format!("set -a\n{}", common("AKIDBYHAND"));
+    let settings = format!("set -a\n{}", common(KEY_OF_HAND));
     let script = TAKE_SIGNED.replace(&format!(". \"$(dirname \"$0\")/{SETTINGS}\""), &settings);
     ["bash", "-c", &script, "take", route_of.table, to.interface].map(str::to_owned).into()
 }

@@ -20,6 +20,7 @@ pub use trust::Pki;
 use arbiter_core::ids::NodeId;
 use arbiter_lab::calllog::CallRecord;
 use arbiter_lab::endpoint::{Endpoint, EndpointHandle, EndpointSettings};
+use arbiter_lab::iam::{IamPolicy, Roles};
 use arbiter_proto::v1::admin_client::AdminClient;
 use arbiter_tls::{Line, Meant};
 use rustix::process::Signal;
@@ -97,11 +98,18 @@ pub struct Cluster {
     _room: SemaphorePermit<'static>,
 }
 
+/// What EC2 lets the nodes do, also those that join later: what operators are told to allow, and not more.
+fn roles_of_nodes() -> Roles {
+    let keys: Vec<_> = (1..=9).map(|number| Member(number).access_key()).collect();
+    Roles::of_callers(keys.iter().map(String::as_str), &IamPolicy::of_nodes().unwrap())
+}
+
 impl Cluster {
     /// Everything but the processes.
     pub async fn prepare(plan: &Plan) -> Self {
         let room = ROOM.acquire().await.unwrap();
-        let ec2 = Endpoint::start(EndpointSettings::default()).await.unwrap();
+        let roles = roles_of_nodes();
+        let ec2 = Endpoint::start(EndpointSettings { roles, ..EndpointSettings::default() }).await.unwrap();
         let (tunnels, hosts) = ([Door::open(), Door::open()], [Door::open(), Door::open()]);
         let addresses = Addresses {
             nodes: node_addresses(),

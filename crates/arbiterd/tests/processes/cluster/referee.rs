@@ -110,7 +110,7 @@ async fn s1_and_s2_are_seen_to_be_broken() {
             "Action=ReplaceRoute&Version=2016-11-15&RouteTableId=rtb-468f5222&DestinationCidrBlock=10.10.0.0%2F16&NetworkInterfaceId={target}"
         );
         let request = format!(
-            "POST / HTTP/1.1\r\nhost: {url}\r\nauthorization: AWS4-HMAC-SHA256 Credential=AKID/20260101/cn-north-1/ec2/\
+            "POST / HTTP/1.1\r\nhost: {url}\r\nauthorization: AWS4-HMAC-SHA256 Credential=AKIDNODE1/20260101/cn-north-1/ec2/\
              aws4_request, SignedHeaders=host, Signature=0\r\nuser-agent: test arbiter/c0ffee#{epoch}.1\r\ncontent-type: \
              application/x-www-form-urlencoded\r\nconnection: close\r\ncontent-length: {}\r\n\r\n{body}",
             body.len()
