@@ -268,6 +268,7 @@ impl Script {
         gone.routes.get_mut(&route(2)).unwrap().target = Some(world::eni(1));
         self.intends(set(2, 1, 2), Cause::Failover, &gone);
         let reason = "a disk is replaced".to_owned();
-        self.told(Operation::Drain { gateway: world::gateway(1), reason });
+        self.told(Operation::Drain { gateway: world::gateway(1), reason: reason.clone() });
+        self.told(Operation::Pause { reason, for_ms: None });
     }
 }
