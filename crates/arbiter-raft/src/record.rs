@@ -258,7 +258,7 @@ mod tests {
         let error = decode::<u64>("the vote", &[FORMAT + 1, b'1']).unwrap_err();
         assert!(matches!(error, StoreError::Newer { found: 2, known: 1, .. }), "{error}");
         assert!(error.to_string().contains("the vote") && error.to_string().contains("install the version"));
-        for json in ["{\"teleport\":{}}", "17"] {
+        for json in ["{\"teleport\":{}}", "{\"begin-epoch\":{\"node\":\"x\"}}"] {
             let later = [&[FORMAT], json.as_bytes()].concat();
             let error = decode::<arbiter_core::command::Command>("a log entry", &later).unwrap_err();
             assert!(matches!(error, StoreError::Unknown { .. }), "{error}");
