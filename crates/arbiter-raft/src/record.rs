@@ -266,7 +266,7 @@ mod tests {
                 !error.to_string().contains(" line ") && error.to_string().contains("install the version")
             );
         }
-        for cut in ["{\"teleport\":", "\u{1}"] {
+        for cut in ["{\"begin-epoch\":", "\u{1}"] {
             let damaged = [&[FORMAT], cut.as_bytes()].concat();
             let error = decode::<arbiter_core::command::Command>("a log entry", &damaged).unwrap_err();
             assert!(matches!(error, StoreError::Corrupt(_)), "{error}");
