@@ -29,6 +29,17 @@ pub enum FenceError {
         /// Its words.
         source: io::Error,
     },
+    /// A later version of this program has written it.
+    #[error(
+        "{path} has version {found}, this program reads {VERSION}: install the version of the program that wrote it, or a \
+         later one; nothing was changed, and the file must stay"
+    )]
+    Newer {
+        /// The file.
+        path: PathBuf,
+        /// Its version.
+        found: u64,
+    },
     /// It does not say what it should.
     #[error(
         "{path} is damaged ({why}): which routes this host has set last is not known. If no older assignment can come \
@@ -71,6 +82,12 @@ impl Fence {
             Err(source) => return Err(FenceError::Disk { path, done: "read", source }),
         };
         let damaged = |why: String| FenceError::Damaged { path: path.clone(), why };
+        // The version first: what else a later version writes need not be what this one reads.
+        let version =
+            serde_json::from_slice(&text).ok().and_then(|whole: serde_json::Value| whole["version"].as_u64());
+        if let Some(found) = version.filter(|found| *found > u64::from(VERSION)) {
+            return Err(FenceError::Newer { path, found });
+        }
         let written: Written = serde_json::from_slice(&text).map_err(|error| damaged(error.to_string()))?;
         if written.version != VERSION {
             return Err(damaged(format!("it has version {}, this program reads {VERSION}", written.version)));
@@ -161,7 +178,12 @@ mod tests {
         std::fs::write(folder.path().join(FILE), "{\"version\":1").unwrap();
         let error = Fence::open(folder.path()).unwrap_err().to_string();
         assert!(error.contains("is damaged") && error.contains("remove the file"), "{error}");
-        std::fs::write(folder.path().join(FILE), "{\"version\":2,\"cluster\":\"c\",\"routes\":{}}").unwrap();
-        assert!(Fence::open(folder.path()).unwrap_err().to_string().contains("version 2"));
+        for later in ["{\"version\":2,\"cluster\":\"c\",\"routes\":{}}", "{\"version\":2}"] {
+            std::fs::write(folder.path().join(FILE), later).unwrap();
+            let error = Fence::open(folder.path()).unwrap_err().to_string();
+            assert!(error.contains("has version 2") && error.contains("install the version"), "{error}");
+            assert!(!error.contains("damaged") && !error.contains("remove the file"), "{error}");
+            assert_eq!(std::fs::read_to_string(folder.path().join(FILE)).unwrap(), later);
+        }
     }
 }

@@ -43,8 +43,16 @@ pub enum Refused {
     #[error("the message says not who sends it")]
     NoHeader,
     /// It speaks a version that this program does not know.
-    #[error("protocol version {0} is not known here: this program speaks version {PROTOCOL}")]
-    Version(u32),
+    #[error(
+        "node {sender} speaks protocol version {found}, this program speaks version {PROTOCOL}: install the same version \
+         of the program on both; nothing of the message was taken"
+    )]
+    Version {
+        /// The sender, as it says.
+        sender: NodeId,
+        /// The version.
+        found: u32,
+    },
     /// It comes from a node whose file names another cluster.
     #[error(
         "node {sender} is of the cluster `{theirs}`, this node is of `{ours}`: \
@@ -244,7 +252,7 @@ impl Gate {
             (identity.node, identity.cluster_name.clone())
         };
         if header.version != PROTOCOL {
-            return Err(Refused::Version(header.version));
+            return Err(Refused::Version { sender: NodeId(header.sender), found: header.version });
         }
         if header.cluster_name != ours {
             let (sender, theirs) = (NodeId(header.sender), shortened(&header.cluster_name));

@@ -89,9 +89,12 @@ impl LogStore {
     /// before this node speaks.
     ///
     /// # Errors
-    /// [`StoreError::Corrupt`] or [`StoreError::Newer`]; what reading can fail with.
+    /// [`StoreError::Corrupt`], [`StoreError::Newer`] or [`StoreError::Unknown`]; what reading can fail with.
     pub fn open(disk: Disk) -> Result<Self, StoreError> {
         let (purged, last) = read_whole(disk.store(), &mut |_| ())?;
+        // Raft reads these first of all, and has no words for what it can't read.
+        let _: Option<Vote> = read_meta(disk.store(), "vote")?;
+        let _: Option<Option<LogId>> = read_meta(disk.store(), "committed")?;
         let log = Log { purged, purged_on_disk: purged, last, ..Log::default() };
         Ok(Self { disk, log: Arc::new(Mutex::new(log)), committed: watch::Sender::default() })
     }

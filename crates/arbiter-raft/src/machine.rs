@@ -51,7 +51,8 @@ impl StateMachine {
     /// Loads the current snapshot, if there is one. `readers` sees the state after each batch of entries.
     ///
     /// # Errors
-    /// [`StoreError::Corrupt`] or [`StoreError::Newer`]; what reading can fail with.
+    /// [`StoreError::Corrupt`]; [`StoreError::Newer`], [`StoreError::Unknown`] or [`StoreError::NewerRules`]; what reading
+    /// can fail with.
     pub fn open(disk: Disk, readers: watch::Sender<Arc<ClusterState>>) -> Result<Self, StoreError> {
         let (pointer, state) = load(disk.store())?;
         let state = Arc::new(state);
@@ -84,29 +85,37 @@ pub(crate) fn load(store: &dyn Store) -> Result<(Option<Pointer>, ClusterState),
 }
 
 /// Applies one entry, whoever keeps the state.
+///
+/// # Errors
+/// [`StoreError::NewerRules`]: from this entry on the cluster follows rules that this program does not know. The state is
+/// of no use then.
 pub(crate) fn apply_entry(
     state: &mut ClusterState,
     membership: &mut StoredMembership,
     entry: Entry,
-) -> Applied {
+) -> Result<Applied, StoreError> {
     let at = entry_id(&entry.log_id);
     match entry.payload {
-        EntryPayload::Normal(proposal) => state.apply(at, &proposal),
+        EntryPayload::Normal(proposal) => {
+            let applied = state.apply(at, &proposal);
+            record::check_rules("the log", state).map(|()| applied)
+        }
         EntryPayload::Blank => {
             state.skip(at);
-            Applied::Nothing
+            Ok(Applied::Nothing)
         }
         EntryPayload::Membership(changed) => {
             state.skip(at);
             *membership = StoredMembership::new(Some(entry.log_id), changed);
-            Applied::Nothing
+            Ok(Applied::Nothing)
         }
     }
 }
 
 /// The state that a snapshot's bytes hold.
 fn state_of(bytes: &[u8]) -> Result<ClusterState, StoreError> {
-    record::decode::<Image<ClusterState>>("a snapshot", bytes).map(|image| image.state)
+    let image: Image<ClusterState> = record::decode("a snapshot", bytes)?;
+    record::check_rules("a snapshot", &image.state).map(|()| image.state)
 }
 
 fn read_snapshot(store: &dyn Store, generation: u64) -> Result<Option<Vec<u8>>, StoreError> {
@@ -224,8 +233,12 @@ impl RaftStateMachine<TypeConfig> for StateMachine {
         // Readers hold the state as it was: the first change of a batch copies it, which is cheap by its design.
         let state = Arc::make_mut(&mut self.state);
         for entry in entries {
-            self.applied = Some(entry.log_id);
-            answers.push(apply_entry(state, &mut self.membership, entry));
+            let log_id = entry.log_id;
+            // After an error Raft ends, and readers never see this state.
+            let applied = apply_entry(state, &mut self.membership, entry)
+                .map_err(|error| StorageIOError::apply(log_id, AnyError::new(&error)))?;
+            self.applied = Some(log_id);
+            answers.push(applied);
         }
         if planted(Bug::AppliedApart)
             && let Ok(applied) = record::encode("applied", &self.applied)

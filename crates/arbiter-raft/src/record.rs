@@ -1,12 +1,16 @@
 //! How records look on the disk.
 //!
 //! Every record begins with a byte that names its format, so that a program never misreads what a later version
-//! wrote. After it comes JSON: fields are named, so that a field can be added without a new format.
+//! wrote. After it comes JSON: fields are named, so that a field can be added without a new format, as long as nothing goes
+//! wrong where an older program passes it over. What `apply` shall read is written only once the cluster's rules version
+//! says that all voters know it ([`check_rules`]). A new word (a command, an event) needs no new format either: a program
+//! that does not know it says so, and stops ([`StoreError::Unknown`]).
 //!
 //! A record that is longer than the store takes is cut in parts. Its first part begins with the record's
 //! length; all its parts are written in one batch, so that either all are there or none.
 
 use crate::store::{Batch, MAX_VALUE_BYTES, Store, StoreError};
+use arbiter_core::state::{ClusterState, RULES_VERSION};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::ops::ControlFlow;
@@ -38,17 +42,44 @@ pub fn encode<T: Serialize>(what: &str, value: &T) -> Result<Vec<u8>, StoreError
 /// Reads a record back.
 ///
 /// # Errors
-/// [`StoreError::Newer`] for a format that this program does not know, [`StoreError::Corrupt`] for one that
-/// makes no sense.
+/// [`StoreError::Newer`] for a format that this program does not know, [`StoreError::Unknown`] for a word in it,
+/// [`StoreError::Corrupt`] for what makes no sense.
 pub fn decode<T: DeserializeOwned>(what: &str, bytes: &[u8]) -> Result<T, StoreError> {
     match bytes.split_first() {
-        Some((&FORMAT, json)) => serde_json::from_slice(json)
-            .map_err(|error| StoreError::Corrupt(format!("{what} can't be read: {error}"))),
+        Some((&FORMAT, json)) => serde_json::from_slice(json).map_err(|error| unread(what, &error)),
         Some((&found, _)) if found > FORMAT => {
             Err(StoreError::Newer { what: what.to_owned(), found, known: FORMAT })
         }
         Some((found, _)) => Err(StoreError::Corrupt(format!("{what} has the unknown format {found}"))),
         None => Err(StoreError::Corrupt(format!("{what} is empty"))),
+    }
+}
+
+/// JSON that is whole was written by somebody: most likely by a later version. Damage leaves none.
+fn unread(what: &str, error: &serde_json::Error) -> StoreError {
+    match not_known(error) {
+        Some(found) => StoreError::Unknown { what: what.to_owned(), found },
+        None => StoreError::Corrupt(format!("{what} can't be read: {error}")),
+    }
+}
+
+/// What is not known in a text that is whole JSON. Without its place, so that the same is said with the same words
+/// whatever stands around it.
+pub(crate) fn not_known(error: &serde_json::Error) -> Option<String> {
+    let words = error.to_string();
+    let place = words.rfind(" at line ").unwrap_or(words.len());
+    error.is_data().then(|| words[..place].to_owned())
+}
+
+/// Checks that this program knows the rules that a state follows.
+///
+/// # Errors
+/// [`StoreError::NewerRules`]: by other rules it would come to another state than the rest of the cluster.
+pub(crate) fn check_rules(what: &str, state: &ClusterState) -> Result<(), StoreError> {
+    let (found, known) = (state.rules_version, RULES_VERSION);
+    match found > known {
+        true => Err(StoreError::NewerRules { what: what.to_owned(), found, known }),
+        false => Ok(()),
     }
 }
 
@@ -226,7 +257,20 @@ mod tests {
     fn a_later_format_is_refused_and_says_what_to_do() {
         let error = decode::<u64>("the vote", &[FORMAT + 1, b'1']).unwrap_err();
         assert!(matches!(error, StoreError::Newer { found: 2, known: 1, .. }), "{error}");
-        assert!(error.to_string().contains("the vote") && error.to_string().contains("run the version"));
+        assert!(error.to_string().contains("the vote") && error.to_string().contains("install the version"));
+        for json in ["{\"teleport\":{}}", "{\"begin-epoch\":{\"node\":\"x\"}}"] {
+            let later = [&[FORMAT], json.as_bytes()].concat();
+            let error = decode::<arbiter_core::command::Command>("a log entry", &later).unwrap_err();
+            assert!(matches!(error, StoreError::Unknown { .. }), "{error}");
+            assert!(
+                !error.to_string().contains(" line ") && error.to_string().contains("install the version")
+            );
+        }
+        for cut in ["{\"begin-epoch\":", "\u{1}"] {
+            let damaged = [&[FORMAT], cut.as_bytes()].concat();
+            let error = decode::<arbiter_core::command::Command>("a log entry", &damaged).unwrap_err();
+            assert!(matches!(error, StoreError::Corrupt(_)), "{error}");
+        }
         assert!(matches!(decode::<u64>("x", &[]), Err(StoreError::Corrupt(_))));
         assert!(matches!(decode::<u64>("x", &[0, b'1']), Err(StoreError::Corrupt(_))));
         assert_eq!(decode::<u64>("x", &encode("x", &17_u64).unwrap()).unwrap(), 17);

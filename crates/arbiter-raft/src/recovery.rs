@@ -132,11 +132,13 @@ impl Survivor {
         let (pointer, mut state) = load(store)?;
         let covered = pointer.as_ref().and_then(|pointer| pointer.meta.last_log_id);
         let mut membership = pointer.as_ref().map(|p| p.meta.last_membership.clone()).unwrap_or_default();
+        let mut applied = Ok(());
         let (purged, last) = read_whole(store, &mut |entry| {
-            if Some(entry.log_id) > covered {
-                apply_entry(&mut state, &mut membership, entry);
+            if Some(entry.log_id) > covered && applied.is_ok() {
+                applied = apply_entry(&mut state, &mut membership, entry).map(drop);
             }
         })?;
+        applied?;
         covers(covered, purged)?;
         let vote: Option<Vote> = read_meta(store, "vote")?;
         let committed: Option<Option<LogId>> = read_meta(store, "committed")?;

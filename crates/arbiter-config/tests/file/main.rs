@@ -3,6 +3,7 @@
 mod bounds;
 mod example;
 mod problems;
+mod released;
 mod render;
 mod site;
 

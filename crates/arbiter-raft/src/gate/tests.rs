@@ -47,7 +47,7 @@ fn what_is_not_for_us_is_refused() {
     assert_eq!(gate.check_peer(Some(&header(2, 22))), Ok(NodeId(2)));
     assert_eq!(gate.check_peer(None), Err(Refused::NoHeader));
     let later = PeerHeader { version: 2, ..header(2, 22) };
-    assert_eq!(gate.check_peer(Some(&later)), Err(Refused::Version(2)));
+    assert_eq!(gate.check_peer(Some(&later)), Err(Refused::Version { sender: NodeId(2), found: 2 }));
     let astray = PeerHeader { target: 3, ..header(2, 22) };
     assert!(matches!(gate.check_peer(Some(&astray)), Err(Refused::OtherTarget { .. })));
     let foreign = PeerHeader { cluster_id: "d".to_owned(), ..header(2, 22) };

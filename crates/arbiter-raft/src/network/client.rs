@@ -120,7 +120,7 @@ impl PeerNetwork {
             let words = format!("node {sender} answered for node {}: check the addresses", self.target);
             return Err(Unreachable::from(AnyError::error(words)));
         }
-        payload::read(&reply.payload).map_err(|error| Unreachable::new(&error))
+        payload::read(&reply.payload).map_err(|words| Unreachable::from(AnyError::error(words)))
     }
 }
 

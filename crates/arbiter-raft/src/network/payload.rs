@@ -1,5 +1,6 @@
 //! Raft's messages, as they stand in an envelope: JSON of openraft's own types.
 
+use crate::record;
 use crate::types::TypeConfig;
 use openraft::error::InstallSnapshotError;
 use openraft::raft::{
@@ -12,9 +13,16 @@ use serde::de::DeserializeOwned;
 /// Reads a message.
 ///
 /// # Errors
-/// It is none of that type.
-pub(super) fn read<M: DeserializeOwned>(payload: &[u8]) -> Result<M, serde_json::Error> {
-    serde_json::from_slice(payload)
+/// It is none of that type, in words. They are the same each time, whatever else the message holds: a leader comes again
+/// with the same entries many times a second.
+pub(super) fn read<M: DeserializeOwned>(payload: &[u8]) -> Result<M, String> {
+    serde_json::from_slice(payload).map_err(|error| match record::not_known(&error) {
+        Some(found) => format!(
+            "the message holds something that this program does not know ({found}): install the version of the program \
+             that sent it, or a later one; nothing of it was taken"
+        ),
+        None => format!("the message can't be read: {error}"),
+    })
 }
 
 /// Writes a message.
@@ -72,7 +80,7 @@ impl Payload {
     /// Why it is no such message, in words.
     pub fn read_and_write(self, payload: &[u8]) -> Result<Vec<u8>, String> {
         fn again<M: DeserializeOwned + Serialize>(payload: &[u8]) -> Result<Vec<u8>, String> {
-            read::<M>(payload).and_then(|message| write(&message)).map_err(|error| error.to_string())
+            read::<M>(payload).and_then(|message| write(&message).map_err(|error| error.to_string()))
         }
         match self {
             Self::AppendEntries => again::<AppendEntriesRequest<TypeConfig>>(payload),

@@ -124,8 +124,7 @@ async fn answer(node: &Arc<Inner>, call: Call) -> Result<Answer, WireError> {
 /// Opens a Raft message, if its sender may speak to us.
 fn open<M: DeserializeOwned>(node: &Inner, request: &PeerRequest) -> Result<(NodeId, M), WireError> {
     let sender = node.gate.check_peer(request.header.as_ref())?;
-    let message = payload::read(&request.payload)
-        .map_err(|error| WireError::Refused(format!("the message can't be read: {error}")))?;
+    let message = payload::read(&request.payload).map_err(WireError::Refused)?;
     Ok((sender, message))
 }
 

@@ -34,6 +34,10 @@ pub type Visit<'a> = dyn FnMut(&[u8], &[u8]) -> ControlFlow<()> + 'a;
 pub(crate) const WAY_BACK: &str = "stop the node, move the folder away, start with an empty one, and admit the new \
      disk with `arbiterctl member replace NAME` from another node";
 
+/// What to do about what a later version of this program wrote.
+pub(crate) const WAY_FORWARD: &str = "install the version of the program that wrote it, or a later one; the data \
+     folder stays as it is";
+
 /// Why the disk failed. Each message speaks of `it`, the data folder, which is named by whoever knows its path.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum StoreError {
@@ -51,10 +55,7 @@ pub enum StoreError {
     #[error("it is damaged ({0}): {WAY_BACK}")]
     Corrupt(String),
     /// A record was written by a later version of this program.
-    #[error(
-        "{what} has format {found}, this program knows formats up to {known}: \
-         run the version that wrote the data folder, or a later one"
-    )]
+    #[error("{what} has format {found}, this program knows formats up to {known}: {WAY_FORWARD}")]
     Newer {
         /// Which record.
         what: String,
@@ -62,6 +63,26 @@ pub enum StoreError {
         found: u8,
         /// The newest that this program knows.
         known: u8,
+    },
+    /// A record is whole, and says something that this program has no word for: a command, an event, a state.
+    #[error("{what} holds something that this program does not know ({found}): {WAY_FORWARD}")]
+    Unknown {
+        /// Which record.
+        what: String,
+        /// What is not known.
+        found: String,
+    },
+    /// The cluster follows rules of `apply` that this program does not know: it would decide otherwise than the others.
+    #[error(
+        "{what} follows rules version {found}, this program knows rules up to version {known}: {WAY_FORWARD}"
+    )]
+    NewerRules {
+        /// Which record.
+        what: String,
+        /// The version of the rules.
+        found: u32,
+        /// The newest that this program knows.
+        known: u32,
     },
     /// A write failed before: nothing is written or acknowledged any more until the process starts anew.
     #[error("it takes no writes since an earlier failure: {0}")]

@@ -2,7 +2,7 @@
 
 use super::folder::Folder;
 use super::tally::{self, Tally};
-use super::{Batch, Store, StoreError, Visit, WAY_BACK};
+use super::{Batch, Store, StoreError, Visit, WAY_BACK, WAY_FORWARD};
 use std::fs::{File, OpenOptions};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
@@ -48,6 +48,14 @@ pub enum OpenStoreError {
         /// The system's words.
         #[source]
         source: std::io::Error,
+    },
+    /// Its files are another version's of sled.
+    #[error("the data folder {path} can't be used ({reason}): {WAY_FORWARD}")]
+    OtherStore {
+        /// The folder.
+        path: PathBuf,
+        /// Sled's words: which version it is, and which one this is.
+        reason: String,
     },
     /// What is in it makes no sense.
     #[error("the data folder {path} is damaged ({reason}): {WAY_BACK}")]
@@ -95,7 +103,7 @@ impl SledStore {
         let db = match open_released(&config) {
             Ok(Ok(db)) => db,
             Ok(Err(sled::Error::Io(source))) => return Err(OpenStoreError::Io { path: inner, source }),
-            Ok(Err(error)) => return Err(damaged(path, reason(&error))),
+            Ok(Err(error)) => return Err(made_otherwise(path, &error)),
             Err(_) => return Err(damaged(path, "the store's own checks failed while reading it".to_owned())),
         };
         let data = inner.join("db");
@@ -143,6 +151,16 @@ fn reason(error: &sled::Error) -> String {
     match error {
         sled::Error::Corruption { .. } => "what is read is not what was written".to_owned(),
         other => other.to_string(),
+    }
+}
+
+/// Why sled does not open what is there: its own version stands in `conf`, and it takes no other.
+fn made_otherwise(path: &Path, error: &sled::Error) -> OpenStoreError {
+    match error {
+        sled::Error::Unsupported(words) if words.contains("pagecache version") => {
+            OpenStoreError::OtherStore { path: path.to_owned(), reason: words.clone() }
+        }
+        other => damaged(path, reason(other)),
     }
 }
 

@@ -174,6 +174,8 @@ mod tests {
             };
             assert_eq!(found, expected, "{code:?}");
         }
+        let Trouble::NotSent(words) = Trouble::of(&Status::unimplemented("no such call")) else { return };
+        assert!(words.contains("its program is older than this one (no such call)"), "{words}");
         let broken = Status::from_error(Box::new(std::io::Error::from(std::io::ErrorKind::ConnectionReset)));
         assert!(matches!(Trouble::of(&broken), Trouble::Lost(_)));
     }

@@ -72,7 +72,9 @@ pub(crate) fn read(operation: Option<v1::operate_request::Operation>) -> Result<
             return Err(Status::internal("a change of members is no operation of the loop"));
         }
         None => {
-            return Err(Status::invalid_argument("no operation, or one that this version does not know"));
+            return Err(Status::invalid_argument(
+                "no operation, or one that this node's version does not know: upgrade the nodes first; nothing was done",
+            ));
         }
     })
 }
@@ -130,6 +132,14 @@ fn words_of(refused: &Refused) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// That is what an operation of a later version looks like: none of those that are known.
+    #[test]
+    fn an_operation_of_a_later_version_is_refused() {
+        let refused = read(None).unwrap_err();
+        assert_eq!(refused.code(), tonic::Code::InvalidArgument);
+        assert!(refused.message().contains("upgrade the nodes first; nothing was done"), "{refused}");
+    }
 
     #[test]
     fn what_is_wrong_with_a_policy_fits_into_an_answer() {

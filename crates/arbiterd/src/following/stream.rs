@@ -117,7 +117,10 @@ pub(super) fn read(assigned: v1::Assigned, meant: &str, at: MonoMs) -> Result<Wo
     let refused = |why: String| Err(Status::failed_precondition(why));
     if assigned.version != ASSIGNED_VERSION {
         let version = assigned.version;
-        return refused(format!("it says version {version}, this program reads {ASSIGNED_VERSION}"));
+        return refused(format!(
+            "it says version {version}, this program reads {ASSIGNED_VERSION}: install the same version of the program on \
+             both; until then what was heard last is kept"
+        ));
     }
     if assigned.cluster != meant || assigned.cluster_id.is_empty() {
         let theirs: String = assigned.cluster.chars().take(NAME_SHOWN).collect();
@@ -137,4 +140,26 @@ pub(super) fn read(assigned: v1::Assigned, meant: &str, at: MonoMs) -> Result<Wo
         at,
         as_of_ms: assigned.as_of_ms,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_another_version_says_is_not_taken() {
+        let says = |version| v1::Assigned {
+            version,
+            cluster: "cloud".to_owned(),
+            cluster_id: "c".to_owned(),
+            ..v1::Assigned::default()
+        };
+        assert!(read(says(ASSIGNED_VERSION), "cloud", MonoMs(1)).is_ok());
+        let Err(refused) = read(says(ASSIGNED_VERSION + 1), "cloud", MonoMs(1)) else {
+            panic!("a later version was taken");
+        };
+        for word in ["version 2", "reads 1", "install the same version"] {
+            assert!(refused.message().contains(word), "`{word}` in: {refused}");
+        }
+    }
 }
