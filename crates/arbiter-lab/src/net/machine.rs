@@ -222,12 +222,7 @@ impl Machine {
         self.services.contains_key(&service)
     }
 
-    /// Whether a service has ended that nobody killed; it is as if it had never been started then.
-    pub fn has_ended(&mut self, service: Service) -> anyhow::Result<bool> {
-        Ok(self.end_of(service)?.is_some())
-    }
-
-    /// How such a service has ended, once.
+    /// How a service has ended that nobody killed, if it has; it is as if it had never been started then.
     pub fn end_of(&mut self, service: Service) -> anyhow::Result<Option<ExitStatus>> {
         let Some(child) = self.services.get_mut(&service) else { return Ok(None) };
         let end = child.try_wait()?;

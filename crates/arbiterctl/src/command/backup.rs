@@ -1,7 +1,7 @@
 //! `backup FILE`: what operators would miss, at one moment, in one file.
 
 use super::deed::before;
-use super::{history, policy};
+use super::{file, history, policy};
 use crate::cli::{BackupArgs, HistoryArgs};
 use crate::exit::Exit;
 use crate::failure::Failure;
@@ -102,12 +102,7 @@ struct Head {
 pub(super) fn read(path: &Path) -> Result<BackupView, Failure> {
     let name = path.display();
     let wrong = |why: String| Failure::new(Exit::Usage, format!("{name} {why}; nothing was asked"));
-    let unreadable = |error: std::io::Error| wrong(format!("can't be read: {error}"));
-    let size = std::fs::metadata(path).map_err(unreadable)?.len();
-    if size > FILE_BYTES_MAX {
-        return Err(wrong(format!("has {size} bytes, more than {FILE_BYTES_MAX}")));
-    }
-    let text = std::fs::read_to_string(path).map_err(unreadable)?;
+    let text = file::text(path, FILE_BYTES_MAX)?;
     let no_backup = |error: serde_json::Error| wrong(format!("is no backup: {error}"));
     let head: Head = serde_json::from_str(&text).map_err(no_backup)?;
     if head.kind != BackupView::KIND {

@@ -7,6 +7,7 @@ pub(crate) mod doctor;
 pub(crate) mod drain;
 pub(crate) mod events;
 pub(crate) mod explain;
+mod file;
 pub(crate) mod handover;
 pub(crate) mod history;
 pub(crate) mod live;

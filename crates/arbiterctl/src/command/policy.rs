@@ -1,7 +1,7 @@
 //! `policy show|diff|apply|history`: the replicated policy.
 
 use super::deed::Goal;
-use super::preview;
+use super::{file, preview};
 use crate::cli::{ApplyArgs, DiffArgs, HistoryArgs, PolicyCommand, PolicyHistoryArgs};
 use crate::client::{Admin, Kind};
 use crate::difference;
@@ -148,15 +148,7 @@ pub(super) struct File {
 impl File {
     /// All its errors at once, with line and column, before any node is asked.
     fn read(path: &Path) -> Result<Self, Failure> {
-        let name = path.display().to_string();
-        let unreadable =
-            |why: String| Failure::new(Exit::Usage, format!("can't read {name}: {why}; nothing was asked"));
-        let size = std::fs::metadata(path).map_err(|error| unreadable(error.to_string()))?.len();
-        if size > FILE_BYTES_MAX {
-            return Err(unreadable(format!("it has {size} bytes, more than {FILE_BYTES_MAX}")));
-        }
-        let text = std::fs::read_to_string(path).map_err(|error| unreadable(error.to_string()))?;
-        Self::of(name, text)
+        Self::of(path.display().to_string(), file::text(path, FILE_BYTES_MAX)?)
     }
 
     /// The same of what stands in a file of that name.

@@ -11,6 +11,8 @@ use crate::net::machine::Service;
 use crate::net::scenarios::counted;
 use crate::net::topology::Host;
 use crate::net::{small_disk, wall_clock};
+use crate::seeing::LOOK_EVERY;
+use std::process::ExitStatus;
 use std::time::Duration;
 use tokio::time::{Instant, sleep};
 
@@ -177,27 +179,40 @@ async fn waits_to_be_let_in(ground: &Ground<'_>, node: Node) -> bool {
     }
 }
 
-/// Whether a node without room ends by itself: as soon as it has something to write. Not if its host is off meanwhile.
-async fn ends_by_itself(ground: &Ground<'_>, host: Host) -> anyhow::Result<bool> {
-    let deadline = Instant::now() + WRITES_WITHIN;
+/// How a node that should end did.
+pub(super) enum End {
+    /// With this status.
+    Ended(ExitStatus),
+    /// Its host went off first, or what it ran was never asked to end.
+    Gone,
+    /// It still runs.
+    Runs,
+}
+
+/// Waits until a node has ended by itself, its host is off, or the time is over.
+pub(super) async fn end_within(ground: &Ground<'_>, host: Host, limit: Duration) -> anyhow::Result<End> {
+    let deadline = Instant::now() + limit;
     loop {
         let mut inner = ground.lab.lock().await;
-        let Some(machine) = inner.machines.get_mut(&host) else { return Ok(false) };
-        if machine.has_ended(Service::Arbiterd)? {
-            return Ok(true);
+        let Some(machine) = inner.machines.get_mut(&host) else { return Ok(End::Gone) };
+        if let Some(status) = machine.end_of(Service::Arbiterd)? {
+            return Ok(End::Ended(status));
         }
-        if !machine.runs(Service::Arbiterd) || Instant::now() >= deadline {
-            return Ok(false);
+        if !machine.runs(Service::Arbiterd) {
+            return Ok(End::Gone);
         }
         drop(inner);
-        sleep(SEEN_WITHIN / 10).await;
+        if Instant::now() >= deadline {
+            return Ok(End::Runs);
+        }
+        sleep(LOOK_EVERY).await;
     }
 }
 
 /// Gives a node its room back and starts it. It landed if the node had ended by itself.
 async fn give_room(ground: &Ground<'_>, node: Node) -> anyhow::Result<u64> {
     let host = host_of(node);
-    let ended = ends_by_itself(ground, host).await?;
+    let ended = matches!(end_within(ground, host, WRITES_WITHIN).await?, End::Ended(_));
     small_disk::free(&ground.lab.folder_of(host))?;
     let mut inner = ground.lab.lock().await;
     if let Some(machine) = inner.machines.get_mut(&host) {

@@ -1,11 +1,12 @@
 //! A rolling restart: what an upgrade of all nodes is, while traffic flows and whatever else comes over the world.
 
-use super::deeds::{Deed, signal};
+use super::deeds::{Deed, End, end_within, signal};
 use super::ground::{Ground, put};
 use super::nemesis::{Victims, place_with_all_there};
 use crate::demo::cluster::Node;
 use crate::net::cluster::host_of;
 use crate::net::machine::Service;
+use crate::seeing::LOOK_EVERY;
 use anyhow::Context;
 use std::time::Duration;
 use tokio::time::{Instant, sleep};
@@ -14,8 +15,6 @@ use tokio::time::{Instant, sleep};
 const ENDS_WITHIN: Duration = Duration::from_secs(20);
 /// A node that was started is back within this: an election on a busy machine on top of its start.
 const BACK_WITHIN: Duration = Duration::from_secs(45);
-/// Between two looks.
-const LOOK_EVERY: Duration = Duration::from_millis(100);
 
 /// Asks one node after the other to end, and starts it again: each when the one before has caught up, as an operator does it.
 /// No gateway loses its power meanwhile, for nobody upgrades then; a tunnel may be cut. It landed if every node was restarted.
@@ -67,24 +66,13 @@ async fn restart(ground: &Ground<'_>, node: Node) -> anyhow::Result<bool> {
 
 /// Waits until it has ended. False if its host went off first.
 async fn ends(ground: &Ground<'_>, node: Node) -> anyhow::Result<bool> {
-    let asked = Instant::now();
-    loop {
-        let mut inner = ground.lab.lock().await;
-        let Some(machine) = inner.machines.get_mut(&host_of(node)) else { return Ok(false) };
-        if let Some(status) = machine.end_of(Service::Arbiterd)? {
+    match end_within(ground, host_of(node), ENDS_WITHIN).await? {
+        End::Ended(status) => {
             anyhow::ensure!(status.success(), "it was asked to end, and has ended with {status}");
-            return Ok(true);
+            Ok(true)
         }
-        // Its host may have been off and on again: what runs there now was never asked.
-        if !machine.runs(Service::Arbiterd) {
-            return Ok(false);
-        }
-        drop(inner);
-        anyhow::ensure!(
-            asked.elapsed() < ENDS_WITHIN,
-            "it was asked to end, and still runs after {ENDS_WITHIN:?}"
-        );
-        sleep(LOOK_EVERY).await;
+        End::Gone => Ok(false),
+        End::Runs => anyhow::bail!("it was asked to end, and still runs after {ENDS_WITHIN:?}"),
     }
 }
 
