@@ -39,6 +39,10 @@ pub(super) async fn restart_all(ground: &Ground<'_>, victims: &Victims) -> anyho
 
 /// False if its host is off: EC2 may have stopped a gateway that was thought dead a moment before.
 async fn restart(ground: &Ground<'_>, node: Node) -> anyhow::Result<bool> {
+    // Nobody restarts a node that is not there yet: its host may have been powered on a moment ago.
+    if !is_back(ground, node, all_entries(ground)).await? {
+        return Ok(false);
+    }
     let host = host_of(node);
     let entries = all_entries(ground);
     ground.change(|truth| put(&mut truth.processes_still, node.name(), true))?;
@@ -90,7 +94,7 @@ async fn is_back(ground: &Ground<'_>, node: Node, entries: u64) -> anyhow::Resul
         }
         anyhow::ensure!(
             started.elapsed() < BACK_WITHIN,
-            "it was started again, and has not caught up with {entries} entries after {BACK_WITHIN:?}"
+            "it runs, and has not caught up with {entries} entries after {BACK_WITHIN:?}"
         );
         sleep(LOOK_EVERY).await;
     }
