@@ -3,10 +3,12 @@
 use crate::identity::{Identity, Who};
 use crate::line::Meant;
 use crate::material::{Bytes, Files, LoadError, Material, Problem, days, days_left, wall_seconds};
+use crate::refusal::Refused;
+use crate::trust::Other;
 use crate::verify::{Called, Callers, provider};
 use arbiter_core::ids::NodeId;
 use rustls::client::Resumption;
-use rustls::pki_types::UnixTime;
+use rustls::pki_types::{CertificateDer, UnixTime};
 use rustls::server::NoServerSessionStorage;
 use rustls::sign::SingleCertAndKey;
 use rustls::version::TLS13;
@@ -55,6 +57,7 @@ struct Inner {
 struct Current {
     bytes: Bytes,
     material: Material,
+    callers: Arc<Callers>,
     server: Arc<ServerConfig>,
 }
 
@@ -120,6 +123,23 @@ impl Credentials {
         Ok(client)
     }
 
+    /// Whether the other side of a connection would be believed today what it has shown, by the clock of that time.
+    pub(crate) fn judge(
+        &self,
+        other: &Other,
+        chain: &[CertificateDer<'_>],
+        at: UnixTime,
+    ) -> Result<Identity, Refused> {
+        let current = self.current();
+        match other {
+            Other::Caller => current.callers.judge(chain, at),
+            Other::Called(meant) => {
+                let roots = Arc::clone(&current.material.roots);
+                Called { roots, meant: meant.clone() }.judge(chain, at)
+            }
+        }
+    }
+
     /// Looks at the files again: whether there is something new in them, which is taken from now on.
     ///
     /// # Errors
@@ -156,20 +176,21 @@ fn current(files: &Files, bytes: Bytes, holder: &Holder, followers: &[String]) -
         let what = format!("it is of `{}`, and one of {meant} is needed", material.identity);
         return Err(wrong(what, "each node and each person has a certificate of its own"));
     }
-    let callers = Callers {
+    let callers = Arc::new(Callers {
         roots: Arc::clone(&material.roots),
         cluster: cluster.clone(),
         followers: followers.to_vec(),
-    };
+    });
     let own = SingleCertAndKey::from(Arc::clone(&material.own));
     let builder = ServerConfig::builder_with_provider(Arc::new(provider()))
         .with_protocol_versions(&[&TLS13])
         .map_err(|error| wrong(error.to_string(), "this is a fault of the program"))?;
-    let mut server = builder.with_client_cert_verifier(Arc::new(callers)).with_cert_resolver(Arc::new(own));
+    let mut server =
+        builder.with_client_cert_verifier(Arc::clone(&callers) as _).with_cert_resolver(Arc::new(own));
     server.alpn_protocols = vec![PROTOCOL.to_vec()];
     server.session_storage = Arc::new(NoServerSessionStorage {});
     server.send_tls13_tickets = 0;
-    Ok(Current { bytes, material, server: Arc::new(server) })
+    Ok(Current { bytes, material, callers, server: Arc::new(server) })
 }
 
 /// Others will not believe it: said at once, not only by those who refuse it.
@@ -179,8 +200,8 @@ fn say_doubt(material: &Material) {
     }
 }
 
-/// Looks at the files again and again. What is new is taken without a restart; connections that are open stay as they
-/// are. What can't be used is said once, and the old ones stay.
+/// Looks at the files again and again. What is new is taken without a restart; connections that are open stay, as long as the
+/// other side is still believed what it has shown. What can't be used is said once, and the old ones stay.
 pub async fn keep_fresh(credentials: Credentials) {
     let (mut said, mut said_days) = (None, None);
     loop {

@@ -1,6 +1,7 @@
 //! Ending a connection from elsewhere, and what it may send until then.
 
 use crate::door::Bounds;
+use crate::trust::Trust;
 use std::fmt;
 use std::io;
 use std::pin::Pin;
@@ -35,12 +36,14 @@ impl Hangup {
     }
 }
 
-/// What a connection has to keep to. A node of the cluster has nothing to keep to, but for its first word.
+/// What a connection has to keep to. A node of the cluster has nothing to keep to, but for its first word and its certificate.
 pub(crate) struct Watch {
     over: Pin<Box<WaitForCancellationFutureOwned>>,
     /// Until something has come.
     silent: Option<Pin<Box<Sleep>>>,
     inflow: Option<Inflow>,
+    /// Where certificates are shown.
+    trust: Option<Trust>,
 }
 
 impl fmt::Debug for Watch {
@@ -50,10 +53,11 @@ impl fmt::Debug for Watch {
 }
 
 impl Watch {
-    pub fn new(hangup: &Hangup, bounds: &Bounds, node: bool) -> Self {
+    pub fn new(hangup: &Hangup, bounds: &Bounds, node: bool, trust: Option<Trust>) -> Self {
         Self {
             over: Box::pin(hangup.over.clone().cancelled_owned()),
             silent: Some(Box::pin(tokio::time::sleep(bounds.first_word))),
+            trust,
             inflow: (!node).then(|| Inflow::new(bounds.bytes_per_second, bounds.bytes_at_once)),
         }
     }
@@ -66,7 +70,7 @@ impl Watch {
         if self.silent.as_mut().is_some_and(|silent| silent.as_mut().poll(context).is_ready()) {
             return Err(io::ErrorKind::TimedOut.into());
         }
-        Ok(())
+        self.trust.as_mut().map_or(Ok(()), |trust| trust.check(context))
     }
 
     pub fn may_read(&mut self, context: &mut Context<'_>) -> Poll<()> {
@@ -157,7 +161,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_connection_on_which_nothing_comes_is_over_and_so_is_one_that_is_hung_up() {
         let hangup = Hangup::default();
-        let new = || Watch::new(&hangup, &Bounds::USUAL, false);
+        let new = || Watch::new(&hangup, &Bounds::USUAL, false, None);
         let (mut silent, mut used) = (new(), new());
         let alive = |watch: &mut Watch| watch.check(&mut Context::from_waker(Waker::noop())).is_ok();
         used.has_read(1);

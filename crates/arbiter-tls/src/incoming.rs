@@ -7,6 +7,7 @@ use crate::hangup::{Hangup, Watch};
 use crate::identity::{Identity, Who};
 use crate::places::Place;
 use crate::refusal::{Refused, Why, inner};
+use crate::trust::{Other, Trust};
 use crate::verify;
 use std::collections::BTreeMap;
 use std::io;
@@ -158,7 +159,14 @@ impl Hall {
         let caller = Caller { address: Some(address), identity, node, hangup: Hangup::default() };
         let party = caller.party().ok_or_else(|| "it is nobody".to_owned())?;
         let place = self.door.enters(party, node).map_err(|crowded| crowded.to_string())?;
-        let watch = Watch::new(&caller.hangup, &self.bounds, node);
+        let trust = match (&stream, &self.credentials) {
+            (Stream::Checked(stream), Some(credentials)) => {
+                let shown = stream.get_ref().1.peer_certificates();
+                Some(Trust::new(credentials.clone(), Other::Caller, shown))
+            }
+            _ => None,
+        };
+        let watch = Watch::new(&caller.hangup, &self.bounds, node, trust);
         Ok(Connection::new(stream, caller, watch, place))
     }
 

@@ -9,7 +9,8 @@
 //! is, [`Identity`], and of which cluster. It binds to the cluster's name, since a certificate has to exist before the
 //! cluster draws its random id; that one is checked with each message of Raft.
 //!
-//! Sessions are never resumed: a resumed one would outlive the certificate that it was begun with.
+//! Sessions are never resumed: a resumed one would outlive the certificate that it was begun with. A connection ends with
+//! the certificate that it was begun with.
 
 mod caller;
 mod credentials;
@@ -23,6 +24,7 @@ mod pace;
 mod places;
 mod refusal;
 mod seen;
+mod trust;
 mod verify;
 
 pub use caller::{Caller, Connection, Party};
@@ -36,4 +38,4 @@ pub use material::{Files, LoadError, Problem, SECONDS_PER_DAY, days, days_left, 
 pub use pace::{Pace, Rate};
 pub use places::{Full, Place, Places};
 pub use refusal::{Refused, Why};
-pub use seen::{Seen, certificate};
+pub use seen::{Seen, certificate, certificates};

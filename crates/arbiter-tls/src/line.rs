@@ -2,6 +2,7 @@
 
 use crate::credentials::Credentials;
 use crate::refusal::{Refused, inner};
+use crate::trust::{Other, Trust};
 use arbiter_core::ids::NodeId;
 use hyper_util::rt::TokioIo;
 use rustls::pki_types::ServerName;
@@ -135,7 +136,9 @@ impl Connector {
             return Err(io::Error::new(io::ErrorKind::UnexpectedEof, words));
         }
         first.truncate(read);
-        Ok(Checked { stream, first: io::Cursor::new(first) })
+        let shown = stream.get_ref().1.peer_certificates();
+        let trust = Trust::new(self.credentials.clone(), Other::Called(self.meant.clone()), shown);
+        Ok(Checked { stream, first: io::Cursor::new(first), trust })
     }
 }
 
@@ -162,6 +165,7 @@ struct Checked {
     stream: TlsStream<TcpStream>,
     /// What has been read already.
     first: io::Cursor<Vec<u8>>,
+    trust: Trust,
 }
 
 impl AsyncRead for Checked {
@@ -170,6 +174,7 @@ impl AsyncRead for Checked {
         context: &mut Context<'_>,
         into: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
+        self.trust.check(context)?;
         let first = self.first.fill_buf()?;
         if first.is_empty() {
             return Pin::new(&mut self.stream).poll_read(context, into);
@@ -187,6 +192,7 @@ impl AsyncWrite for Checked {
         context: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
+        self.trust.check(context)?;
         Pin::new(&mut self.stream).poll_write(context, bytes)
     }
 

@@ -20,7 +20,7 @@ pub const SECONDS_PER_DAY: u64 = 86_400;
 const FILE_BYTES_MAX: u64 = 256 * 1024;
 
 /// Certificates in one file: more is a mistake.
-const CERTIFICATES_MAX: usize = 100;
+pub(crate) const CERTIFICATES_MAX: usize = 100;
 
 /// Nobody but the owner may write the key, and nobody but the owner and its group may read it.
 const KEY_MODE_REFUSED: u32 = 0o027;

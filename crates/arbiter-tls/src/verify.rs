@@ -90,7 +90,7 @@ pub(crate) struct Callers {
 }
 
 impl Callers {
-    fn judge(&self, chain_shown: &[CertificateDer<'_>], now: UnixTime) -> Result<Identity, Refused> {
+    pub fn judge(&self, chain_shown: &[CertificateDer<'_>], now: UnixTime) -> Result<Identity, Refused> {
         let identity = vouched(&self.roots, chain_shown, Purpose::Client, now)?;
         let follows = matches!(identity.who, Who::Node(_)) && self.followers.contains(&identity.cluster);
         if identity.cluster == self.cluster || follows {
@@ -109,7 +109,7 @@ pub(crate) struct Called {
 }
 
 impl Called {
-    fn judge(&self, chain_shown: &[CertificateDer<'_>], now: UnixTime) -> Result<Identity, Refused> {
+    pub fn judge(&self, chain_shown: &[CertificateDer<'_>], now: UnixTime) -> Result<Identity, Refused> {
         let identity = vouched(&self.roots, chain_shown, Purpose::Server, now)?;
         let meant = &self.meant;
         let why = match &identity.who {

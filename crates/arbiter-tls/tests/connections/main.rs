@@ -4,6 +4,7 @@
 mod files;
 #[cfg(test)]
 mod refusals;
+#[cfg(test)]
 mod reload;
 #[cfg(test)]
 mod world;

@@ -6,7 +6,7 @@ use crate::failure::Failure;
 use crate::session::{Session, write_out};
 use crate::view::{CertificateView, CertificatesView};
 use arbiter_pki::{Authority, Folder, Paths, PkiError, Validity};
-use arbiter_tls::{Identity, Role, certificate, days_left, wall_seconds};
+use arbiter_tls::{Identity, Role, Seen, certificates, days_left, wall_seconds};
 use std::path::Path;
 
 /// A longer name than the leader records.
@@ -39,8 +39,8 @@ pub(crate) fn run(command: &PkiCommand, session: &mut Session<'_, '_>) -> Result
         }
         PkiCommand::Show(args) => {
             let now = wall_seconds();
-            let certificates = args.files.iter().map(|file| show(file, now)).collect::<Result<_, _>>()?;
-            session.show(&CertificatesView { wall_ms: now * MS, certificates })?;
+            let shown: Vec<_> = args.files.iter().map(|file| show(file, now)).collect::<Result<_, _>>()?;
+            session.show(&CertificatesView { wall_ms: now * MS, certificates: shown.concat() })?;
             return Ok(Exit::Ok);
         }
     };
@@ -84,22 +84,22 @@ fn identity(authority: &Authority, who: &str) -> Result<Identity, Failure> {
     Ok(Identity::person(authority.cluster(), role, name))
 }
 
-fn show(file: &Path, now: u64) -> Result<CertificateView, Failure> {
+fn show(file: &Path, now: u64) -> Result<Vec<CertificateView>, Failure> {
     let wrong = |why: String| Failure::new(Exit::Failed, format!("{}: {why}", file.display()));
     let size = std::fs::metadata(file).map_err(|error| wrong(error.to_string()))?.len();
     if size > FILE_BYTES_MAX {
         return Err(wrong(format!("it has more than {FILE_BYTES_MAX} bytes")));
     }
     let pem = std::fs::read(file).map_err(|error| wrong(error.to_string()))?;
-    let seen = certificate(&pem).map_err(wrong)?;
-    Ok(CertificateView {
+    let view = |seen: Seen| CertificateView {
         file: file.display().to_string(),
         identity: seen.identity.map(|identity| identity.to_string()),
         authority_of: seen.authority_of,
         ends_wall_ms: seen.not_after.saturating_mul(MS),
         days_left: days_left(seen.not_after, now),
         ended: seen.not_after < now,
-    })
+    };
+    Ok(certificates(&pem).map_err(wrong)?.into_iter().map(view).collect())
 }
 
 fn failed(error: PkiError) -> Failure {

@@ -69,6 +69,21 @@ fn how_long_certificates_last_is_a_document_for_programs() {
     assert!([9, 10].contains(&vera["days_left"].as_u64().unwrap()), "{vera}");
     let left_ms = vera["ends_wall_ms"].as_u64().unwrap() - shown["wall_ms"].as_u64().unwrap();
     assert_eq!(left_ms / 86_400_000, vera["days_left"].as_u64().unwrap());
+    // Two authorities, as while one takes the other's place.
+    let pki_folder = folder.path().join("pki");
+    let [ca, other] =
+        ["ca.crt", "viewer-vera.crt"].map(|name| std::fs::read_to_string(pki_folder.join(name)).unwrap());
+    std::fs::write(pki_folder.join("both.crt"), ca + &other).unwrap();
+    let both = pki(folder.path(), &["show", "-o", "json", "pki/both.crt"]);
+    let both: serde_json::Value = serde_json::from_str(&both.out).unwrap();
+    assert_eq!(both["certificates"].as_array().unwrap().len(), 2, "{both}");
+    assert_eq!(
+        (&both["certificates"][0]["authority_of"], &both["certificates"][1]["identity"]),
+        (&"vpn".into(), &vera["identity"])
+    );
+    std::fs::write(pki_folder.join("key.pem"), "no certificate").unwrap();
+    let none = pki(folder.path(), &["show", "pki/key.pem"]);
+    assert!(none.code == 1 && none.err.contains("there is no certificate in it"), "{none:?}");
     // As it is published, and as people read it.
     let certificate = |file: &str| CertificateView { file: file.to_owned(), ..CertificateView::default() };
     let now = 1_700_000_000_000;
