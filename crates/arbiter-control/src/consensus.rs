@@ -47,6 +47,8 @@ pub struct View {
     pub members: BTreeMap<NodeId, Peer>,
     /// A change of the voters is halfway.
     pub changing: bool,
+    /// Milliseconds that the slowest write to this node's disk took of late, or has taken so far; `None` if all were quick.
+    pub disk_slow_ms: Option<u64>,
     /// Why it has stopped for good, if it has.
     pub fatal: Option<String>,
 }

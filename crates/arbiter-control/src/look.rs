@@ -175,6 +175,12 @@ fn node_alarms(look: &Look, lease_ms: u64) -> Vec<Alarm> {
                 ));
             }
         }
+        // An old report says nothing of a disk now.
+        let is_fresh = age_ms.is_some_and(|ms| ms <= policy.timing.report_stale_after_ms);
+        if let Some(slow_ms) = report.disk_slow_ms.filter(|_| is_fresh) {
+            let detail = format!("the slowest write of late took {}", HumanMs(slow_ms));
+            alarms.push(Alarm::new(Code::DiskSlow, name(report.node), detail));
+        }
         // Of this node itself, whoever holds its file says more.
         if report.file_differs && report.node != look.me {
             let detail = "its file is not what is in force, and is not used: its log says in what";

@@ -96,6 +96,7 @@ impl Consensus for RaftConsensus {
             learners: view.learners,
             members,
             changing: view.joint,
+            disk_slow_ms: self.raft.disk_slow().map(millis),
             fatal: view.fatal,
         }
     }

@@ -92,6 +92,7 @@ impl Arbiter {
             provider_unreachable: self.eyes.unreachable(),
             leader,
             handing_over_to: self.handing_over_to.filter(|_| self.view.role == Role::Leader),
+            disk_slow_ms: self.view.disk_slow_ms,
             rules_supported: RULES_VERSION,
             file_differs: self.file_differs,
             applied: self.state.applied.index,

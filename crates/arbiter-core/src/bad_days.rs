@@ -21,6 +21,15 @@ pub const BAD_DAYS: &[(&str, &str)] = &[
     ("data-folder-foreign", "a folder of another cluster or node, or in use, is left as it is"),
     ("corrupted-store", "no start, no panic, and never an empty start in silence: the way back is named"),
     ("full-disk", "the node ends with the folder named, the others go on, and with room again it comes back"),
+    (
+        "failing-sync",
+        "the node ends with the folder named, and the others go on; started again, it comes back",
+    ),
+    ("read-only-disk", "the node ends, and does not start until its disk can be written; then it comes back"),
+    (
+        "slow-disk",
+        "a node whose disk takes seconds leads only if no other can, and holds nobody up; it is said, and ends by itself",
+    ),
     ("no-right-to-ping", "an error at the start that says how to grant it; the node still votes"),
     (
         "strongswan-not-asked",

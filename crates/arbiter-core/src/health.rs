@@ -148,6 +148,8 @@ codes! {
         "the probe's own words say why; ICMP needs CAP_NET_RAW or net.ipv4.ping_group_range, `ipsec` charon's vici socket";
     ClocksDiffer = "clocks-differ", Warning, "the wall clocks of two nodes differ",
         "run chrony or the Amazon Time Sync Service; decisions don't depend on it, people do";
+    DiskSlow = "disk-slow", Warning, "a node's disk takes seconds to write",
+        "look at its volume: queue, credits, what the kernel says (`dmesg`); while it lasts this node leads only if no other can";
     CertificateEnds = "certificate-ends", Warning, "a certificate ends within thirty days",
         "renew it, or have the authority issue it anew; a new file needs no restart";
     CertificateOver = "certificate-over", Critical, "a certificate has ended, or does within three days",

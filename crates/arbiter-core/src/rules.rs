@@ -160,6 +160,10 @@ pub const RULES: &[(&str, &str)] = &[
         "lead.handover-when-unreachable",
         "a leader that can't reach the provider hands over, only to a node whose fresh report shows a successful describe",
     ),
+    (
+        "lead.slow-disk-last",
+        "a node whose disk takes seconds stands last, hands over to one whose disk does not, and is given nothing",
+    ),
     ("lead.never-for-throttling", "never for throttling or a denial"),
     ("lead.not-back-within-five-minutes", "never back to the same node within five minutes"),
     (

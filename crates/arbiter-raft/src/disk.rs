@@ -8,10 +8,16 @@
 //! After the first failed write or barrier the disk is *poisoned*: nothing is written or acknowledged any more,
 //! since nobody knows which of the data the kernel still holds. The process has to end; [`Disk::failed`] says so.
 
+mod waits;
+
+pub use waits::{SLOW, SLOW_FOR};
+
 use crate::store::{Batch, Driver, Store, StoreError};
 use crate::types::LogId;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::sync::{mpsc, oneshot, watch};
+use waits::Waits;
 
 /// How many writes may wait. Raft's core has one or two under way; snapshots and hints add a few.
 const QUEUE: usize = 64;
@@ -42,6 +48,8 @@ pub struct Disk {
     jobs: mpsc::Sender<Job>,
     failed: watch::Receiver<Option<StoreError>>,
     snapshot: Arc<watch::Sender<Option<LogId>>>,
+    waits: Arc<Waits>,
+    became_slow: watch::Receiver<()>,
 }
 
 impl Disk {
@@ -54,7 +62,9 @@ impl Disk {
         let (fail, failed) = watch::channel(None);
         let driver = store.driver();
         let held = Arc::new(Held { store, in_use: watch::Sender::new(()) });
-        let writer = Writer { held: held.clone(), queue, fail };
+        let waits = Arc::<Waits>::default();
+        let (becomes_slow, became_slow) = watch::channel(());
+        let writer = Writer { held: held.clone(), queue, fail, waits: Arc::clone(&waits), becomes_slow };
         match driver {
             Driver::Thread => {
                 let started = std::thread::Builder::new()
@@ -64,7 +74,7 @@ impl Disk {
             }
             Driver::Task { .. } => drop(tokio::spawn(writer.run_task())),
         }
-        Ok(Self { held, jobs, failed, snapshot: Arc::default() })
+        Ok(Self { held, jobs, failed, snapshot: Arc::default(), waits, became_slow })
     }
 
     /// The store, for reading.
@@ -80,6 +90,11 @@ impl Disk {
     /// Turns to the first failed write; the process has to end then.
     pub fn failed(&self) -> watch::Receiver<Option<StoreError>> {
         self.failed.clone()
+    }
+
+    /// How long the slowest write of late took, or has taken so far; `None` if all were quick (see [`SLOW`]).
+    pub fn slow(&self) -> Option<Duration> {
+        self.waits.longest()
     }
 
     /// The last entry in the newest durable snapshot. What it does not cover must stay in the log.
@@ -148,12 +163,15 @@ struct Writer {
     held: Arc<Held>,
     queue: mpsc::Receiver<Job>,
     fail: watch::Sender<Option<StoreError>>,
+    waits: Arc<Waits>,
+    becomes_slow: watch::Sender<()>,
 }
 
 impl Writer {
     fn run_thread(mut self) {
         while let Some(first) = self.queue.blocking_recv() {
             let group = self.gather(first);
+            self.waits.begin();
             let mut result = self.apply(&group);
             if result.is_ok() && group.iter().any(|job| job.barrier) {
                 result = self.held.store.sync();
@@ -165,6 +183,7 @@ impl Writer {
     async fn run_task(mut self) {
         while let Some(first) = self.queue.recv().await {
             let group = self.gather(first);
+            self.waits.begin();
             let mut result = self.apply(&group);
             if result.is_ok() && group.iter().any(|job| job.barrier) {
                 if let Driver::Task { sync_latency } = self.held.store.driver()
@@ -198,6 +217,9 @@ impl Writer {
     }
 
     fn finish(&self, group: Vec<Job>, result: Result<(), StoreError>) {
+        if self.waits.end() {
+            self.becomes_slow.send_replace(());
+        }
         if let Err(error) = &result {
             self.fail.send_if_modified(|failed| {
                 let first = failed.is_none();
@@ -250,6 +272,23 @@ mod tests {
         }
         assert_eq!(store.syncs(), barriers, "a failed barrier is never tried again");
         assert!(store.get(b"b").unwrap().is_none());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_slow_barrier_is_told_while_it_lasts_and_afterwards() {
+        let store = MemStore::new();
+        let disk = Disk::start(Arc::new(store.clone())).unwrap();
+        disk.write(one(b"a"), true).await.unwrap();
+        assert_eq!(disk.slow(), None);
+        store.set_sync_latency(SLOW * 3);
+        let write = tokio::spawn({
+            let disk = disk.clone();
+            async move { disk.write(one(b"b"), true).await }
+        });
+        tokio::time::sleep(SLOW * 2).await;
+        assert!(disk.slow() >= Some(SLOW), "{:?}", disk.slow());
+        write.await.unwrap().unwrap();
+        assert_eq!(disk.slow(), Some(SLOW * 3));
     }
 
     #[tokio::test]

@@ -248,6 +248,7 @@ impl RaftNode {
         let (standing, standings) = watch::channel(Standing::Waiting { reached: 0, needed });
         let failures = Failures { folder: settings.data_dir.clone(), disk: disk.failed() };
         let (views, view_task) = watch_view(&raft, &gate, standings, failures, log.committed());
+        let slow_disk_task = tokio::spawn(disk.tries_while_slow());
         let inner = Arc::new(Inner {
             elections: AtomicBool::new(settings.elections),
             leader_heard: Mutex::new(None),
@@ -269,7 +270,7 @@ impl RaftNode {
             identity_change: tokio::sync::Mutex::new(()),
             disk: Mutex::new(Some((disk, log))),
             view: views,
-            tasks: Mutex::new(vec![view_task]),
+            tasks: Mutex::new(vec![view_task, slow_disk_task]),
         });
         inner.switch_elections();
         let forming = tokio::spawn(formation::run(Arc::downgrade(&inner)));
@@ -300,6 +301,11 @@ impl RaftNode {
     /// How long ago a leader was last heard, by Raft's own messages; `None` if none was since the start.
     pub fn leader_heard(&self) -> Option<Duration> {
         self.inner.leader_heard()
+    }
+
+    /// How long the slowest write to this node's disk took of late, or has taken so far; `None` if all were quick.
+    pub fn disk_slow(&self) -> Option<Duration> {
+        self.inner.disk().ok()?.0.slow()
     }
 
     /// Whether this node may stand for election by itself when it hears no leader. Off unless the settings say

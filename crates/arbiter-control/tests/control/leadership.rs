@@ -23,6 +23,33 @@ async fn a_leader_that_cannot_reach_the_provider_hands_over() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_leader_whose_disk_is_slow_hands_over_and_everybody_says_whose_it_is() {
+    proves("lead.slow-disk-last");
+    let world = World::settled(reference(), WITNESS).await;
+    world.log.set_disk(WITNESS, Some(3_000));
+    world.until("it hands over", 20_000, |w| !w.log.handovers().is_empty()).await;
+    let (from, to) = world.log.handovers()[0];
+    assert_eq!(from, WITNESS);
+    world.until("the heir is in office", 1_000, |w| w.state().office.node == to).await;
+    let slow = async |node| {
+        let alarms = world.look(node).await.alarms.into_iter();
+        let slow = alarms.filter(|alarm| alarm.code == Code::DiskSlow);
+        slow.map(|alarm| (alarm.subject, alarm.detail)).collect::<Vec<_>>()
+    };
+    for node in ALL {
+        let whose = ("witness".to_owned(), "the slowest write of late took 3.0s".to_owned());
+        assert_eq!(slow(node).await, [whose], "as {node:?} sees it");
+    }
+    world.log.set_disk(WITNESS, None);
+    world.pass(2_000).await;
+    for node in ALL {
+        assert_eq!(slow(node).await, []);
+    }
+    assert_eq!(world.log.handovers().len(), 1, "not back at once");
+    world.referee();
+}
+
+#[tokio::test(start_paused = true)]
 async fn throttling_or_a_denial_moves_no_leadership_and_is_not_made_worse() {
     proves("lead.never-for-throttling");
     for kind in [ProviderErrorKind::Throttled, ProviderErrorKind::Denied] {

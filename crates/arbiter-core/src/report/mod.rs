@@ -67,6 +67,9 @@ pub struct Report {
     pub leader: Option<(NodeId, u64)>,
     /// To whom the sender, who leads, is handing the leadership over. It is silent on purpose meanwhile.
     pub handing_over_to: Option<NodeId>,
+    /// How long the slowest write to the sender's disk took of late, or has taken so far; `None` if all were quick.
+    #[serde(default)]
+    pub disk_slow_ms: Option<u64>,
     /// The newest rules of `apply` that the sender's program knows.
     pub rules_supported: u32,
     /// Whether the sender's own file differs from the policy that it has applied. For alarms only.

@@ -23,6 +23,8 @@ pub struct OwnView {
     pub leader: Option<(NodeId, u64)>,
     /// To whom it is handing the leadership over, if it leads.
     pub handing_over_to: Option<NodeId>,
+    /// How long the slowest write to its disk took of late, or has taken so far; `None` if all were quick.
+    pub disk_slow_ms: Option<u64>,
     /// The newest rules of `apply` that it knows.
     pub rules_supported: u32,
     /// Whether its own file differs from the policy in force.
@@ -95,6 +97,7 @@ impl Picture {
             provider_unreachable: view.provider_unreachable,
             leader: view.leader,
             handing_over_to: view.handing_over_to,
+            disk_slow_ms: view.disk_slow_ms,
             rules_supported: view.rules_supported,
             file_differs: view.file_differs,
             applied: view.applied,
@@ -262,6 +265,7 @@ fn says_otherwise(old: &Report, new: &Report) -> bool {
         || old.provider_unreachable != new.provider_unreachable
         || old.leader.map(|(node, _)| node) != new.leader.map(|(node, _)| node)
         || old.handing_over_to != new.handing_over_to
+        || old.disk_slow_ms.is_some() != new.disk_slow_ms.is_some()
         || old.heard.as_ref().map(|heard| &heard.routes) != new.heard.as_ref().map(|heard| &heard.routes)
         || old.probes.len() != new.probes.len()
         || old

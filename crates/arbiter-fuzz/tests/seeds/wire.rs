@@ -39,6 +39,7 @@ fn report(node: u64) -> Report {
         provider_unreachable: true,
         leader: Some((NodeId(3), 40)),
         handing_over_to: Some(NodeId(1)),
+        disk_slow_ms: Some(2_500),
         rules_supported: 1,
         file_differs: true,
         applied: LogIndex(42),

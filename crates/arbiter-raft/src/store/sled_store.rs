@@ -146,6 +146,9 @@ fn wait_a_moment() {
     std::thread::sleep(LOOK_EVERY);
 }
 
+/// What an error without a kind of its own is called by the standard library.
+const NO_KIND: &str = "uncategorized error";
+
 /// Why sled can't go on, in words.
 fn reason(error: &sled::Error) -> String {
     match error {
@@ -219,9 +222,13 @@ fn sync_names(path: &Path, inner: &Path) -> Result<(), OpenStoreError> {
     Ok(())
 }
 
-/// The system's own words: sled copies an error of an earlier write as text for programmers.
+/// The system's own words: sled copies an error of an earlier write as text for programmers. Of an error that has no kind (EIO, for
+/// one) it leaves nothing.
 fn words_of(error: std::io::Error) -> std::io::Error {
     match error.kind() {
+        kind if error.raw_os_error().is_none() && kind.to_string() == NO_KIND => {
+            std::io::Error::other("an error of the device, as a rule: a write went wrong before")
+        }
         kind if error.raw_os_error().is_none() && kind != std::io::ErrorKind::Other => kind.into(),
         _ => error,
     }
@@ -375,6 +382,18 @@ mod tests {
         assert!(matches!(SledStore::open(folder.path()), Err(OpenStoreError::Damaged { .. })));
         std::fs::remove_file(folder.path().join("store/db")).unwrap();
         assert!(matches!(SledStore::open(folder.path()), Err(OpenStoreError::Damaged { .. })));
+    }
+
+    #[test]
+    fn an_error_is_told_in_words_that_mean_something() {
+        // As sled copies it.
+        let copied = |errno: rustix::io::Errno| {
+            let kind = std::io::Error::from(errno).kind();
+            words_of(std::io::Error::new(kind, "io error: Custom { .. }")).to_string()
+        };
+        assert!(copied(rustix::io::Errno::IO).contains("an error of the device"));
+        assert!(copied(rustix::io::Errno::ROFS).contains("read-only"));
+        assert!(words_of(rustix::io::Errno::IO.into()).to_string().contains("Input/output error"));
     }
 
     #[test]

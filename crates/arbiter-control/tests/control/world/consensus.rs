@@ -49,6 +49,7 @@ struct Member {
     /// Since when it has been out of reach of the leader, or as a leader of a quorum.
     silent_since: Option<Instant>,
     cut: bool,
+    disk_slow_ms: Option<u64>,
 }
 
 struct Inner {
@@ -83,6 +84,7 @@ impl Log {
                 believes: (None, Term(0)),
                 silent_since: Some(Instant::now()),
                 cut: false,
+                disk_slow_ms: None,
             };
             (id, member)
         };
@@ -120,6 +122,11 @@ impl Log {
             inner.leader = Some(node);
             inner.tell();
         });
+    }
+
+    /// How long its disk takes, if that is long.
+    pub fn set_disk(&self, node: NodeId, slow_ms: Option<u64>) {
+        self.with(|inner| inner.members.get_mut(&node).expect("known").disk_slow_ms = slow_ms);
     }
 
     /// This node's Raft is cut off from everybody's. A leader goes on thinking that it leads.
@@ -345,6 +352,7 @@ impl Consensus for Handle {
                 applied: member.state.applied.index.0,
                 voters: inner.members.keys().copied().collect::<BTreeSet<_>>(),
                 learners: BTreeSet::new(),
+                disk_slow_ms: member.disk_slow_ms,
                 ..View::default()
             }
         })

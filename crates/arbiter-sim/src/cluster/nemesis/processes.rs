@@ -64,7 +64,9 @@ pub(super) async fn slow_disk(sim: Arc<Sim>, mut dice: Dice) {
     let node = anybody(&sim, &mut dice);
     let Some(disk) = sim.disk(node) else { return };
     let before = disk.syncs();
-    disk.set_sync_latency(Duration::from_millis(dice.between(10, 400)));
+    // Every second one takes longer than peers wait for a leader: seconds, in which its node says nothing.
+    let latency_ms = if dice.chance(500) { dice.between(10, 400) } else { dice.between(1_000, 4_000) };
+    disk.set_sync_latency(Duration::from_millis(latency_ms));
     between(&mut dice, 1_000, 8_000).await;
     disk.set_sync_latency(Duration::ZERO);
     if disk.syncs() > before {
