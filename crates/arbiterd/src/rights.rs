@@ -166,16 +166,30 @@ pub(crate) fn by_people<T>(
     }
 }
 
-/// The name by which an operation is recorded, if its author may do it: what a certificate says counts more than what the
-/// author does. Who has none, or was judged by the node that passes it on, is taken at their word.
+/// The person whose certificate came with a request.
+fn person<T>(request: &Request<T>) -> Option<(Role, &str)> {
+    let identity = request.extensions().get::<Caller>()?.identity.as_ref()?;
+    match &identity.who {
+        Who::Person { role, name } => Some((*role, name)),
+        Who::Node(_) => None,
+    }
+}
+
+/// The name by which something is recorded: what a certificate says counts more than what its author says. Who has none, or was
+/// judged by the node that passes it on, is taken at their word.
+pub(crate) fn named<T>(request: &Request<T>, says: impl Fn(&T) -> &str) -> String {
+    let certified = person(request).map(|(_, name)| name);
+    certified.unwrap_or_else(|| says(request.get_ref())).to_owned()
+}
+
+/// The name by which an operation is recorded, if its author may do it.
 pub(crate) fn author(request: &Request<v1::OperateRequest>) -> Result<String, Status> {
-    let v1::OperateRequest { by: says, operation, .. } = request.get_ref();
-    let identity = request.extensions().get::<Caller>().and_then(|caller| caller.identity.as_ref());
-    let Some(Who::Person { role, name }) = identity.map(|identity| &identity.who) else {
-        return Ok(says.clone());
+    let operation = &request.get_ref().operation;
+    let Some((role, name)) = person(request) else {
+        return Ok(request.get_ref().by.clone());
     };
     match operation.as_ref().map(role_for) {
-        Some(needed) if *role < needed => {
+        Some(needed) if role < needed => {
             let words = format!(
                 "`{name}` is {}, and this takes the role `{}`: nothing was done",
                 role.name(),
@@ -183,7 +197,7 @@ pub(crate) fn author(request: &Request<v1::OperateRequest>) -> Result<String, St
             );
             Err(Status::permission_denied(words))
         }
-        _ => Ok(name.clone()),
+        _ => Ok(name.to_owned()),
     }
 }
 

@@ -80,6 +80,14 @@ pub enum Command {
         /// Who asked.
         by: String,
     },
+    /// An operator asks the leader to give the leadership to a node. It changes nothing by itself: it is recorded before the
+    /// leader does so.
+    HandOver {
+        /// The node.
+        to: NodeId,
+        /// Who asked.
+        by: String,
+    },
     /// A node's disk introduces itself; accepted only if none is recorded for its id.
     Admit {
         /// The node.

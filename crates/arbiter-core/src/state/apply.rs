@@ -40,6 +40,10 @@ impl ClusterState {
                 self.remember(at, wall_ms, Event::Readmitted { by: by.clone(), node: *node });
                 Ok(Applied::Accepted)
             }
+            Command::HandOver { to, by } => {
+                self.remember(at, wall_ms, Event::HandoverAsked { by: by.clone(), to: *to });
+                Ok(Applied::Accepted)
+            }
             Command::Member { node, step, by } => self.member_step(at, wall_ms, *node, *step, by),
             Command::BeginEpoch { node } => self.begin_epoch(at, wall_ms, *node),
             Command::Intents(batch) => {

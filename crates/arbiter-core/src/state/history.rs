@@ -187,6 +187,13 @@ pub enum Event {
         /// The node.
         node: NodeId,
     },
+    /// An operator asked for another leader.
+    HandoverAsked {
+        /// Who asked.
+        by: String,
+        /// Who is to lead.
+        to: NodeId,
+    },
     /// An operator changes the members of the cluster: one step of that.
     MemberChanged {
         /// Who asked.

@@ -202,7 +202,7 @@ impl Cluster {
     /// The leadership goes over, or is won by somebody else: both are worth a recording.
     async fn hand_over_to(&self, node: Node) -> anyhow::Result<()> {
         let asking = Some(v1::Asking::default());
-        let request = v1::HandOverRequest { asking, to: node.name().to_owned() };
+        let request = v1::HandOverRequest { asking, to: node.name().to_owned(), by: "disk".to_owned() };
         self.until("a handover", async |mut client| client.hand_over(request.clone()).await.map(Some))
             .await?;
         self.shown(&format!("{node} or another leads"), |_| true).await.map(drop)

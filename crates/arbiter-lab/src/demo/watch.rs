@@ -69,7 +69,11 @@ impl<N: Copy + Ord + Display> Watch<N> {
     /// Asks `leader` to give the leadership to `to`, as an operator does. Whether it came to pass must be seen.
     pub async fn hand_over(&self, leader: N, to: N) -> Result<(), String> {
         let Some(client) = self.clients.get(&leader) else { return Err(format!("{leader} is unknown")) };
-        let request = HandOverRequest { asking: Some(Asking::default()), to: to.to_string() };
+        let request = HandOverRequest {
+            asking: Some(Asking::default()),
+            to: to.to_string(),
+            ..HandOverRequest::default()
+        };
         match timeout(HAND_OVER_TIMEOUT, client.clone().hand_over(request)).await {
             Ok(Ok(_)) => Ok(()),
             Ok(Err(status)) => Err(format!("{leader} does not hand over to {to}: {}", status.message())),

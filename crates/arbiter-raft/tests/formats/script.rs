@@ -188,6 +188,7 @@ impl Script {
             self.applies(step(5, each));
         }
         self.applies(Command::Readmit { node: NodeId(2), incarnation: Some(disk(22)), by: by() });
+        self.applies(Command::HandOver { to: NodeId(3), by: by() });
         let (stamp, supported_by) = (self.stamp(), [1, 2, 3, 4].map(NodeId).to_vec());
         self.refuses(Command::RaiseRules { stamp, version: 1, supported_by });
     }

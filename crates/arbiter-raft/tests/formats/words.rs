@@ -68,6 +68,7 @@ fn collect(command: &Command, found: &mut BTreeSet<Word>) {
             }
         }
         Command::Readmit { .. }
+        | Command::HandOver { .. }
         | Command::Admit { .. }
         | Command::BeginEpoch { .. }
         | Command::Settle { .. }

@@ -12,7 +12,8 @@ use arbiter_proto::v1::preview_request::Change;
 
 pub(crate) async fn run(args: &HandoverArgs, session: &mut Session<'_, '_>) -> Result<Exit, Failure> {
     let name = format!("handover {}", args.node);
-    let request = v1::HandOverRequest { asking: session.asking(), to: args.node.clone() };
+    let request =
+        v1::HandOverRequest { asking: session.asking(), to: args.node.clone(), by: session.by().to_owned() };
     if args.dry_run {
         let does = format!("hand the leadership over to {}", args.node);
         let view = preview::ask("handover", &name, does, Change::HandOver(request), session).await?;

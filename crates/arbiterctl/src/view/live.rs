@@ -104,7 +104,9 @@ fn done(event: &EventView, history: &HistoryView) -> Option<MoveView> {
             let outcome = ended().map(|end| end.outcome.clone().unwrap_or_else(|| "settled".to_owned()));
             (event.cause.clone(), None, outcome)
         }
-        "operated" | "mode-set" | "policy-applied" | "readmitted" => (None, event.actor.clone(), None),
+        "operated" | "mode-set" | "policy-applied" | "readmitted" | "handover" => {
+            (None, event.actor.clone(), None)
+        }
         _ => return None,
     };
     Some(MoveView {

@@ -213,7 +213,9 @@ fn a_handover_names_the_node_and_waits_until_it_leads() {
     golden::check("commands/handover.txt", &against(&[&fake], &["handover", "strongswan-2"]).transcript());
     let ran = against(&[&fake], &["handover", "strongswan-2", "--wait"]);
     golden::check("commands/handover-waited.txt", &ran.transcript());
-    fake.asked(|asked| assert_eq!(asked.hand_over[0].to, "strongswan-2"));
+    fake.asked(|asked| {
+        assert_eq!((&*asked.hand_over[0].to, asked.hand_over[0].by.is_empty()), ("strongswan-2", false));
+    });
 }
 
 #[test]

@@ -114,6 +114,7 @@ fn parts(policy: &Policy, event: &Event) -> Parts {
         | Event::PolicyApplied { .. }
         | Event::ModeSet { .. }
         | Event::Readmitted { .. }
+        | Event::HandoverAsked { .. }
         | Event::Recovered { .. }
         | Event::MemberChanged { .. } => operators(policy, event),
         other => happening(policy, other),
@@ -231,6 +232,13 @@ fn operators(policy: &Policy, event: &Event) -> Parts {
             subject: policy.node_name(*node),
             summary: "may come back with a new disk".to_owned(),
             actor: Some(by.clone()),
+            ..Parts::default()
+        },
+        Event::HandoverAsked { by, to } => Parts {
+            kind: "handover",
+            subject: policy.node_name(*to),
+            summary: "is asked to take the leadership".to_owned(),
+            actor: Some(by.clone()).filter(|by| !by.is_empty()),
             ..Parts::default()
         },
         _ => Parts::default(),

@@ -48,7 +48,11 @@ impl AdminService {
     }
 
     async fn readmit(&self, look: &Look, node: NodeId, by: String) -> Result<(EntryId, Applied), Status> {
-        let command = Command::Readmit { node, incarnation: None, by };
+        self.propose(look, Command::Readmit { node, incarnation: None, by }).await
+    }
+
+    /// Gets a command into the log that is no operation.
+    pub(super) async fn propose(&self, look: &Look, command: Command) -> Result<(EntryId, Applied), Status> {
         let proposal = Proposal { wall_ms: look.wall_ms, command };
         self.raft.propose(proposal, PROPOSE).await.map_err(|error| match error {
             ProposeError::NotLeader { .. } => self.no_leader(),

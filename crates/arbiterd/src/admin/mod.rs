@@ -14,11 +14,11 @@ use crate::admin::operation::NAME_LIMIT;
 pub(crate) use crate::admin::operation::read as read_operation;
 use crate::examination::Examination;
 use crate::policy_file::PolicyFile;
-use crate::rights::{author, by_people};
+use crate::rights::{author, by_people, named};
 use crate::trust::Trust;
 use arbiter_config::LocalConfig;
 use arbiter_control::{AskError, Control, Look};
-use arbiter_core::command::Applied;
+use arbiter_core::command::{Applied, Command};
 use arbiter_core::ids::{LogIndex, NodeId};
 use arbiter_proto::v1;
 use arbiter_proto::v1::admin_server::Admin;
@@ -66,7 +66,7 @@ impl AdminService {
     fn elsewhere(&self, asking: &v1::Asking) -> Option<NodeId> {
         let view = self.raft.view();
         let view = view.borrow();
-        if asking.stale || asking.forwarded || view.leads() {
+        if asking.stale || asking.forwarded || view.leads() || self.raft.is_left_behind() {
             return None;
         }
         view.leader.filter(|leader| *leader != view.id)
@@ -330,8 +330,12 @@ impl Admin for AdminService {
         &self,
         request: Request<v1::HandOverRequest>,
     ) -> Result<Response<v1::HandOverReply>, Status> {
-        let request = by_people(request, |it| it.asking)?;
+        let by = named(&request, |it| &it.by);
+        let request = v1::HandOverRequest { by, ..by_people(request, |it| it.asking)? };
         let asking = v1::Asking { stale: false, ..request.asking.unwrap_or_default() };
+        if request.by.len() > NAME_LIMIT {
+            return Err(Status::invalid_argument(format!("by must be no longer than {NAME_LIMIT} bytes")));
+        }
         if let Some(leader) = self.elsewhere(&asking) {
             let passed_on = v1::HandOverRequest { asking: forwarded(request.asking), ..request };
             return self.peers.client(leader)?.hand_over(passed_on).await.map_err(forward::written);
@@ -340,6 +344,8 @@ impl Admin for AdminService {
         let policy = &look.state.policy;
         let to = members::node_of(policy, &request.to)?;
         if to.id != look.me || look.view.leader != Some(look.me) {
+            self.must_be_backed().await?;
+            self.propose(&look, Command::HandOver { to: to.id, by: request.by }).await?;
             match self.control.hand_over(to.id).await {
                 Ok(()) => {}
                 Err(AskError::NotLeader { .. }) => return Err(self.no_leader()),

@@ -128,6 +128,9 @@ async fn drains_pins_handovers_and_mere_observing() {
     // It leads as soon as it is elected, and is in office a little later: when its epoch has begun.
     let in_office = |led: &v1::StatusReply| led.leader == ONE.name() && led.epoch > status.epoch;
     cluster.until_status(TWO, "the new leader in office", in_office).await;
+    let events = cluster.history(TWO).await.unwrap();
+    let asked = events.iter().find(|event| event.kind == "handover").unwrap();
+    assert_eq!((asked.actor.as_str(), asked.subject.as_str()), ("anna", "strongswan-1"));
     cluster.accepted(TWO, unpin).await;
     cluster.until_well().await;
 

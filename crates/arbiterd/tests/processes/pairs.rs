@@ -139,12 +139,17 @@ async fn operations_take_roles_and_are_recorded_under_the_name_in_the_certificat
     assert!(operate(&otto, operator("a look")).await.unwrap().accepted);
     let anna = pki.person("arbiter://test/admin/anna");
     assert!(operate(&anna, Operation::Resume(v1::ResumeCluster {})).await.unwrap().accepted);
+    // Also who asks for another leader, of a node that passes it on.
+    let olga = pki.person("arbiter://test/operator/olga");
+    let (asking, by) = (None, "somebody-else".to_owned());
+    let handover = v1::HandOverRequest { asking, to: "strongswan-2".to_owned(), by };
+    AdminClient::new(channel(&cluster, Some(&olga))).hand_over(handover).await.unwrap();
     // A node's own history comes a moment later than the leader's answer.
     let recorded = async |cluster: &mut Cluster| {
         let text = format!("{:?}", cluster.history(ONE).await.ok()?);
-        (text.contains("otto b") && text.contains("anna")).then_some(text)
+        ["otto b", "anna", "olga"].iter().all(|name| text.contains(name)).then_some(text)
     };
-    let text = cluster.until("both names in the history", recorded).await;
+    let text = cluster.until("all names in the history", recorded).await;
     assert!(!text.contains("somebody-else"), "{text}");
     let status = cluster.until_well().await;
     assert!(is_linearizable(&status));

@@ -42,7 +42,7 @@ fn any_command(dice: &mut Dice, state: &ClusterState) -> Command {
             Command::CloseSlot { stamp, gateway: gateway(dice.pick(&[1, 2, 5])), ending, evidence }
         }
         11 => Command::Note { stamp, note: Note::Drift { route: route(1), seen: Some(eni(7)) } },
-        12 => match dice.below(4) {
+        12 => match dice.below(5) {
             0 => Command::RaiseRules {
                 stamp,
                 version: dice.pick(&[0, 2, u32::MAX]),
@@ -52,6 +52,7 @@ fn any_command(dice: &mut Dice, state: &ClusterState) -> Command {
                 node: NodeId(dice.pick(&[1, 9])),
                 incarnation: Incarnation(dice.pick(&[1, 101])),
             },
+            3 => Command::HandOver { to: NodeId(dice.pick(&[1, 9])), by: "ops".into() },
             2 => Command::Readmit { node: NodeId(1), incarnation: None, by: "ops".into() },
             _ => Command::Form {
                 cluster_id: "c-2".into(),

@@ -46,7 +46,8 @@ impl Cluster {
     }
 
     pub async fn hand_over(&self, member: Member, to: &str) -> Result<(), Status> {
-        let request = v1::HandOverRequest { asking: reading(false), to: to.to_owned() };
+        let request =
+            v1::HandOverRequest { asking: reading(false), to: to.to_owned(), by: "anna".to_owned() };
         self.client(member).hand_over(request).await.map(drop)
     }
 
