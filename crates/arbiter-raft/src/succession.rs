@@ -11,12 +11,19 @@
 //! starting. So a majority of the old cluster that reaches *nobody* of the new one goes on as before: see docs/safety.md.
 
 use crate::formation::{MEMBER_EVERY, ask_what_it_holds};
-use crate::node::Inner;
+use crate::node::{Inner, RaftNode};
 use crate::view::Standing;
 use arbiter_core::ids::{ClusterId, NodeId};
 use futures::future::join_all;
 use std::collections::BTreeSet;
 use std::time::Duration;
+
+impl RaftNode {
+    /// Whether this node's cluster was recovered without it. Whoever led it is no leader of anybody's.
+    pub fn is_left_behind(&self) -> bool {
+        self.inner().gate.identity().succeeded_by.is_some()
+    }
+}
 
 /// Asks all peers whether our cluster became theirs.
 pub(crate) async fn ask_for_successor(node: &Inner) -> Option<ClusterId> {
