@@ -20,6 +20,7 @@ pub mod logging;
 mod neighbours;
 mod options;
 mod policy_file;
+mod privileges;
 mod recover;
 mod reports;
 mod rights;
@@ -29,6 +30,7 @@ mod trust;
 
 pub use build::{Node, build};
 pub use options::{IamPolicyOptions, LogFormat, Options, Subcommand};
+pub use privileges::keep_what_is_needed;
 pub use recover::{RecoverOptions, Recovered, recover};
 pub use side::withdraw_routes;
 

@@ -2,7 +2,9 @@
 
 use anyhow::Context;
 use arbiter_config::LocalConfig;
-use arbiterd::{IamPolicyOptions, Options, Subcommand, iam_policy, recover, run, withdraw_routes};
+use arbiterd::{
+    IamPolicyOptions, Options, Subcommand, iam_policy, keep_what_is_needed, recover, run, withdraw_routes,
+};
 use clap::Parser;
 use std::io::{BufRead, IsTerminal, Write};
 use std::process::ExitCode;
@@ -48,6 +50,10 @@ fn start(options: &Options) -> anyhow::Result<ExitCode> {
     arbiterd::logging::start(&loaded.config.local.log, options.log_format)?;
     for warning in &loaded.warnings {
         tracing::warn!("{warning}");
+    }
+    // What is asked for at a terminal is done with the rights of whoever asks.
+    if options.subcommand.is_none() && !options.withdraw_routes {
+        keep_what_is_needed(&loaded.config).context("rights that a node doesn't need can't be given up")?;
     }
     // Two threads: one for the loop that decides, one for whatever keeps the other busy.
     let runtime = tokio::runtime::Builder::new_multi_thread()
