@@ -16,6 +16,7 @@ mod flood;
 mod folders;
 mod formation;
 mod full_disk;
+mod ill_disk;
 #[cfg(test)]
 mod majority;
 #[cfg(test)]
@@ -28,7 +29,12 @@ mod preview;
 #[cfg(test)]
 mod recover;
 mod restart;
+#[cfg(test)]
 mod rights;
+#[cfg(test)]
+mod rotation;
+#[cfg(test)]
+mod secrets;
 mod stall;
 #[cfg(test)]
 mod starts;

@@ -3,6 +3,7 @@
 use crate::cluster::{Cluster, ONE, Plan, TWO, WITNESS, has_alarm, without_ping};
 use arbiter_core::bad_days::bad_day;
 use arbiter_proto::v1;
+use rustix::process::{Pid, geteuid};
 
 /// Pings ourselves: whoever may ping at all is answered.
 const PING: &str = r#"
@@ -30,6 +31,34 @@ async fn a_node_without_keys_says_so_at_the_start_and_votes_all_the_same() {
     let remedy =
         "; give the instance an IAM role, or set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY";
     assert!(line.contains("Ec2InstanceMetadata: ") && line.ends_with(remedy), "{line}");
+}
+
+/// What the kernel says of each thread of a process.
+fn threads_of(pid: Pid) -> Vec<String> {
+    let threads = std::fs::read_dir(format!("/proc/{}/task", pid.as_raw_nonzero())).unwrap();
+    threads.map(|thread| std::fs::read_to_string(thread.unwrap().path().join("status")).unwrap()).collect()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_node_keeps_the_right_to_ping_and_no_other_whoever_starts_it() {
+    const NET_RAW: u64 = 1 << 13;
+    let cluster = Cluster::start(&Plan::default()).await;
+    let threads = threads_of(cluster.pid(ONE));
+    assert!(threads.len() > 2, "{threads:?}");
+    for thread in threads {
+        let value = |name: &str| {
+            let line = thread.lines().find_map(|line| line.strip_prefix(name));
+            line.unwrap_or_else(|| panic!("no {name} in {thread}")).trim_start_matches(':').trim().to_owned()
+        };
+        for set in ["CapInh", "CapPrm", "CapEff", "CapAmb"] {
+            let has = u64::from_str_radix(&value(set), 16).unwrap();
+            assert_eq!(has & !NET_RAW, 0, "{set} in {thread}");
+        }
+        assert_eq!(value("NoNewPrivs"), "1");
+        if geteuid().is_root() {
+            assert_eq!(u64::from_str_radix(&value("CapEff"), 16).unwrap(), NET_RAW, "it can ping");
+        }
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -3,6 +3,7 @@
 mod ask;
 mod door;
 mod file;
+mod ill_disk;
 mod process;
 mod referee;
 mod rights;
@@ -12,6 +13,7 @@ mod trust;
 pub use ask::{has_alarm, is_linearizable, route_of};
 pub use door::Door;
 pub use file::{Addresses, Plan, cluster_toml, node_addresses};
+pub use ill_disk::{IllDisk, Illness};
 pub use process::{Process, arbiterd, last_words, output, started_by};
 pub use rights::{without, without_ping};
 pub use small_disk::SmallDisk;
@@ -23,7 +25,7 @@ use arbiter_lab::endpoint::{Endpoint, EndpointHandle, EndpointSettings};
 use arbiter_lab::iam::{IamPolicy, Roles};
 use arbiter_proto::v1::admin_client::AdminClient;
 use arbiter_tls::{Line, Meant};
-use rustix::process::Signal;
+use rustix::process::{Pid, Signal};
 use std::collections::BTreeMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -204,6 +206,10 @@ impl Cluster {
     /// All that a node has logged, over all its starts.
     pub fn log(&self, member: Member) -> String {
         std::fs::read_to_string(self.log_file(member)).unwrap_or_default()
+    }
+
+    pub fn pid(&self, member: Member) -> Pid {
+        self.running[&member].pid()
     }
 
     pub fn signal(&self, member: Member, signal: Signal) {

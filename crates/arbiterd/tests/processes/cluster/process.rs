@@ -68,6 +68,10 @@ impl Process {
         Self { child, pid, log: log.to_owned() }
     }
 
+    pub fn pid(&self) -> Pid {
+        self.pid
+    }
+
     pub fn signal(&self, signal: Signal) {
         kill_process(self.pid, signal).unwrap();
     }

@@ -62,6 +62,14 @@ impl SmallDisk {
         root.join(self.folder.strip_prefix("/").unwrap())
     }
 
+    /// Makes it read-only (`ro`), or writable again (`rw`). Nobody may have a file of it open for writing.
+    pub async fn remount(&self, how: &str) {
+        let mut command = Command::new("mount");
+        command.args(["-o", &format!("remount,{how}")]).arg(&self.folder);
+        let output = self.on(&command).output().await.unwrap();
+        assert!(output.status.success(), "{output:?}");
+    }
+
     fn filler(&self) -> PathBuf {
         self.files().join("filler")
     }
