@@ -41,7 +41,7 @@ pub const PLANTED: &[Planted] = &[
         "reissue-settles",
         "the outcome of a call issued again settles the older epoch's intent too",
         &[Guard(Bug::ReissueSettles)],
-        40,
+        80,
     ),
     bug(
         "no-new-epoch",
