@@ -37,6 +37,7 @@ use openraft::{BasicNode, ServerState};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Weak;
 use std::time::Duration;
+use tokio::time::Instant;
 
 /// How often the peers are asked while the disk is new.
 const ASK_EVERY: Duration = Duration::from_millis(250);
@@ -44,22 +45,44 @@ const ASK_EVERY: Duration = Duration::from_millis(250);
 const FOUND_EVERY: Duration = Duration::from_millis(100);
 /// How often a refused disk asks whether an operator has decided.
 const REFUSED_EVERY: Duration = Duration::from_secs(1);
-/// A member that has heard no leader for this long asks whether it was removed: longer than any election takes.
+/// A member that has heard no leader for this long asks whether it was removed, and one that waits for the entry that
+/// admitted it whether it still counts: longer than any election takes.
 pub(crate) const ASK_AFTER_SILENCE: Duration = Duration::from_secs(5);
 /// How often a member looks whether its disk was replaced.
 pub(crate) const MEMBER_EVERY: Duration = Duration::from_secs(1);
 
 /// Forms or joins a cluster, and goes on watching whether this disk is still the recorded one.
 pub(crate) async fn run(node: Weak<Inner>) {
+    let mut news = News::default();
     loop {
         let Some(inner) = node.upgrade() else { return };
-        let pause = step(&inner).await;
+        let pause = step(&inner, &mut news).await;
         drop(inner);
         tokio::time::sleep(pause).await;
     }
 }
 
-async fn step(node: &Inner) -> Duration {
+/// How far the log has come, and since when it has come no further.
+#[derive(Default)]
+struct News {
+    applied: u64,
+    none_since: Option<Instant>,
+}
+
+impl News {
+    /// Whether nothing has been applied for [`ASK_AFTER_SILENCE`]; true once in that time.
+    fn are_missing(&mut self, applied: u64) -> bool {
+        let now = Instant::now();
+        let none_since = *self.none_since.get_or_insert(now);
+        let missing = applied == self.applied && now.duration_since(none_since) >= ASK_AFTER_SILENCE;
+        if missing || applied != self.applied {
+            (self.applied, self.none_since) = (applied, Some(now));
+        }
+        missing
+    }
+}
+
+async fn step(node: &Inner, news: &mut News) -> Duration {
     let identity = node.gate.identity();
     let (formed, recorded, applied, was_removed) = {
         let state = node.state.borrow();
@@ -91,6 +114,9 @@ async fn step(node: &Inner) -> Duration {
     if node.gate.is_shut() || was_removed {
         stand_still(node);
         return MEMBER_EVERY;
+    }
+    if news.are_missing(applied) && applied < identity.admitted_at {
+        return ask_what_is_recorded(node).await;
     }
     if formed && recorded.is_none() && applied >= identity.admitted_at {
         return ask_again(node).await;
@@ -130,6 +156,27 @@ async fn ask_again(node: &Inner) -> Duration {
     }
 }
 
+/// The entry that admitted this disk does not come, and nothing before it. An operator who has asked twice has let another
+/// disk in before it was sent: since then the leader takes no answer of this one, and so it will never be sent.
+async fn ask_what_is_recorded(node: &Inner) -> Duration {
+    let Some(reply) = ask_members(node).await else { return ASK_EVERY };
+    match reply.admission() {
+        Admission::Admitted => return enter(node, &reply).await,
+        Admission::Removed => stand_still(node),
+        Admission::OtherDisk => node.set_standing(Standing::Refused { reason: other_disk(node) }),
+        Admission::Foreign | Admission::AskLeader | Admission::Unspecified => {}
+    }
+    MEMBER_EVERY
+}
+
+fn other_disk(node: &Inner) -> String {
+    let name = node.settings.name_of(node.settings.node);
+    format!(
+        "the cluster has recorded another disk for node {name}: restore its data folder, or, if it is lost, run \
+         `arbiterctl member replace {name}` on another node"
+    )
+}
+
 /// This node was removed, for good: nothing comes in or goes out any more.
 fn stand_still(node: &Inner) {
     node.gate.shut();
@@ -152,10 +199,12 @@ async fn leader_says_removed(node: &Inner) -> bool {
     reply.is_some_and(|reply| reply.admission() == Admission::Removed)
 }
 
-/// Asks the leader of the cluster that this disk belongs to, by way of any member.
+/// Asks the leader of the cluster that this disk belongs to, by way of any member: of those in the log, and of those in the
+/// file, for the log may be empty.
 async fn ask_members(node: &Inner) -> Option<AdmitReply> {
-    let listed = node.view().borrow().addresses.keys().copied().collect();
-    ask_leader(node, listed).await
+    let mut to_ask: VecDeque<NodeId> = node.view().borrow().addresses.keys().copied().collect();
+    to_ask.extend(node.settings.members.iter().map(|member| member.id));
+    ask_leader(node, to_ask).await
 }
 
 /// The disk is new: is there a cluster to join, or one to form?
@@ -324,13 +373,9 @@ async fn join(node: &Inner, formed: &BTreeMap<NodeId, (String, NodeId)>) -> Dura
     let mut to_ask: VecDeque<NodeId> = formed.values().map(|(_, leader)| *leader).collect();
     to_ask.extend(formed.keys());
     let Some(reply) = ask_leader(node, to_ask).await else { return ASK_EVERY };
-    let name = node.settings.name_of(node.settings.node);
     let reason = match reply.admission() {
         Admission::Admitted => return enter(node, &reply).await,
-        Admission::OtherDisk => format!(
-            "the cluster has recorded another disk for node {name}: restore its data folder, or, if it is lost, run \
-             `arbiterctl member replace {name}` on another node"
-        ),
+        Admission::OtherDisk => other_disk(node),
         _ => reply.reason,
     };
     node.set_standing(Standing::Refused { reason });

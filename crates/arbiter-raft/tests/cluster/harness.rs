@@ -33,6 +33,8 @@ pub struct Lines {
     cut: Arc<Mutex<BTreeSet<(u64, u64)>>>,
     asked: Arc<Mutex<BTreeMap<u64, u64>>>,
     no_votes: Arc<AtomicBool>,
+    /// The node that gets nothing of the log; 0 for nobody.
+    no_log_for: Arc<AtomicU64>,
 }
 
 impl Lines {
@@ -50,7 +52,13 @@ impl Lines {
         self.no_votes.store(lose, Ordering::SeqCst);
     }
 
+    /// Lets no entry and no snapshot through to this node, until all is healed.
+    pub fn lose_log_for(&self, node: u64) {
+        self.no_log_for.store(node, Ordering::SeqCst);
+    }
+
     pub fn heal(&self) {
+        self.no_log_for.store(0, Ordering::SeqCst);
         self.cut.lock().unwrap().clear();
     }
 
@@ -75,7 +83,13 @@ impl Wire for TestWire {
         deadline: Duration,
     ) -> Result<Answer, WireError> {
         let asks = matches!(call, Call::Formation(_));
-        let lost = matches!(call, Call::Vote(_)) && self.lines.no_votes.load(Ordering::SeqCst);
+        let lost = match call {
+            Call::Vote(_) => self.lines.no_votes.load(Ordering::SeqCst),
+            Call::AppendEntries(_) | Call::InstallSnapshot(_) => {
+                self.lines.no_log_for.load(Ordering::SeqCst) == to.0
+            }
+            _ => false,
+        };
         let answer = if lost || self.lines.cut.lock().unwrap().contains(&(self.me, to.0)) {
             tokio::time::sleep(deadline).await;
             Err(WireError::Timeout(deadline))

@@ -24,6 +24,21 @@ fn refused(cluster: &Cluster, id: u64) -> Option<String> {
     }
 }
 
+/// As `member replace` does.
+async fn readmit(cluster: &Cluster, leader: u64, node: u64) {
+    let command = Command::Readmit { node: NodeId(node), incarnation: None, by: "test".to_owned() };
+    let proposal = Proposal { wall_ms: UnixMs(1), command };
+    let (_, applied) = cluster.node(leader).propose(proposal, DEADLINE).await.unwrap();
+    assert_eq!(applied, Applied::Accepted);
+}
+
+/// Whether the node's disk is the one that counts, as the leader has it.
+fn is_recorded(cluster: &Cluster, leader: u64, node: u64) -> bool {
+    let state = cluster.state(leader);
+    let member = state.members.get(&NodeId(node));
+    member.and_then(|member| member.incarnation) == Some(cluster.view(node).incarnation)
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn s7_a_wiped_node_is_refused_until_it_is_readmitted() {
     let (mut cluster, leader, victim) = formed().await;
@@ -50,17 +65,9 @@ async fn s7_a_wiped_node_is_refused_until_it_is_readmitted() {
 
     // The second time the operator was not sure whether the first had taken effect: the disk that came back in between
     // is not thrown out by it.
-    for round in 1..=2 {
-        let command = Command::Readmit { node: NodeId(victim), incarnation: None, by: "test".to_owned() };
-        let proposal = Proposal { wall_ms: UnixMs(1), command };
-        let (_, applied) = cluster.node(leader).propose(proposal, DEADLINE).await.unwrap();
-        assert_eq!(applied, Applied::Accepted, "round {round}");
-        cluster
-            .until("it is recorded", |cluster| {
-                let member = cluster.state(leader).members.get(&NodeId(victim)).cloned().unwrap_or_default();
-                member.incarnation == Some(cluster.view(victim).incarnation)
-            })
-            .await;
+    for _ in 1..=2 {
+        readmit(&cluster, leader, victim).await;
+        cluster.until("it is recorded", |cluster| is_recorded(cluster, leader, victim)).await;
         cluster
             .until("it is back", |cluster| cluster.is_member(victim) && cluster.remembers(victim, 2))
             .await;
@@ -73,6 +80,27 @@ async fn s7_a_wiped_node_is_refused_until_it_is_readmitted() {
     let next = cluster.until_leader().await;
     assert!([third, victim].contains(&next));
     cluster.remember(next, 3).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_disk_that_is_thrown_out_before_the_log_reaches_it_asks_again() {
+    let (mut cluster, leader, victim) = formed().await;
+    cluster.stop(victim).await;
+    cluster.wipe(victim);
+    cluster.lines.lose_log_for(victim);
+    cluster.start(victim).await;
+    cluster.until("the wiped node is refused", |cluster| refused(cluster, victim).is_some()).await;
+    readmit(&cluster, leader, victim).await;
+    cluster.until("it is admitted", |cluster| cluster.view(victim).standing == Standing::Member).await;
+    assert!(is_recorded(&cluster, leader, victim));
+    // The operator is not sure whether that has taken effect. The leader takes no answer of this disk from here on, and so
+    // never learns where its log ends.
+    readmit(&cluster, leader, victim).await;
+    assert!(!is_recorded(&cluster, leader, victim));
+    cluster.lines.heal();
+    cluster.remember(leader, 1).await.unwrap();
+    cluster.until("it is back", |cluster| cluster.is_member(victim) && cluster.remembers(victim, 1)).await;
+    assert!(is_recorded(&cluster, leader, victim));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
