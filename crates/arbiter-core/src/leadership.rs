@@ -2,8 +2,8 @@
 //!
 //! Raft keeps two leaders from committing; it does not care who leads. We do: a witness that leads makes a
 //! gateway's death cost no election, a leader that can't reach the provider is of no use, and one whose disk takes
-//! seconds is silent for seconds. openraft 0.9 has no pre-vote: a node that campaigns because *it* hears no leader disturbs a cluster that is well. So nobody
-//! campaigns unless fresh reports of a majority say that the leader is silent.
+//! seconds is silent for seconds. openraft 0.9 has no pre-vote: a node that campaigns because *it* hears no leader
+//! disturbs a cluster that is well. So nobody campaigns unless fresh reports of a majority say that the leader is silent.
 
 use crate::ids::NodeId;
 use crate::policy::Policy;

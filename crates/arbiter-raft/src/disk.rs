@@ -10,7 +10,7 @@
 
 mod waits;
 
-pub use waits::{SLOW, SLOW_FOR};
+pub use waits::SLOW;
 
 use crate::store::{Batch, Driver, Store, StoreError};
 use crate::types::LogId;

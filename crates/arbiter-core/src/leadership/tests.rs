@@ -55,6 +55,11 @@ impl Cluster {
         self
     }
 
+    /// What a node sees by itself.
+    fn view(&mut self, node: u64) -> &mut OwnView {
+        self.views.get_mut(&NodeId(node)).expect("known")
+    }
+
     /// Everybody who isn't cut off reports to everybody, for this long; the first move of each is returned.
     fn run(&mut self, ms: u64, leader: Option<u64>) -> BTreeMap<u64, (u64, Move)> {
         let mut moves = BTreeMap::new();
@@ -102,7 +107,7 @@ fn nobody_campaigns_while_a_majority_hears_the_leader() {
     proves("lead.pre-vote");
     let mut cluster = Cluster::new().led_by(3, 50);
     // Node 1 alone hears nothing of the leader.
-    cluster.views.get_mut(&NodeId(1)).expect("known").leader = None;
+    cluster.view(1).leader = None;
     assert_eq!(cluster.run(10_000, Some(3)), BTreeMap::new());
 }
 
@@ -169,7 +174,7 @@ fn whoever_is_named_as_successor_is_left_to_take_over() {
     proves("lead.successor-first");
     let handing_to_2 = || {
         let mut cluster = Cluster::new().led_by(1, SILENCE_MS + 1);
-        cluster.views.get_mut(&NodeId(1)).expect("known").handing_over_to = Some(NodeId(2));
+        cluster.view(1).handing_over_to = Some(NodeId(2));
         cluster
     };
     let moves = handing_to_2().run(5_000, Some(1));
@@ -187,7 +192,7 @@ fn whoever_is_named_as_successor_is_left_to_take_over() {
 fn who_cannot_describe_stands_last_but_stands() {
     proves("lead.failing-describe-last");
     let mut cluster = Cluster::new();
-    cluster.views.get_mut(&NodeId(3)).expect("known").provider_unreachable = true;
+    cluster.view(3).provider_unreachable = true;
     let moves = cluster.run(8_000, None);
     assert!(moves[&1].0 < moves[&3].0 && moves[&2].0 < moves[&3].0, "{moves:?}");
 }
@@ -199,7 +204,7 @@ fn a_success_counts_for_three_rounds_of_describes_however_long_they_are() {
     let witness_is_first = |reconcile_interval_ms: u64, age_ms: u64| {
         let mut cluster = Cluster::new();
         cluster.policy.timing.reconcile_interval_ms = reconcile_interval_ms;
-        cluster.views.get_mut(&NodeId(3)).expect("known").describe_ok_age_ms = Some(age_ms);
+        cluster.view(3).describe_ok_age_ms = Some(age_ms);
         let moves = cluster.run(8_000, None);
         moves[&3].0 < moves[&1].0 && moves[&3].0 < moves[&2].0
     };
@@ -213,8 +218,8 @@ fn a_success_counts_for_three_rounds_of_describes_however_long_they_are() {
 fn a_leader_without_the_provider_hands_over_to_one_that_has_it() {
     proves("lead.handover-when-unreachable");
     let mut cluster = Cluster::new().led_by(3, 0);
-    cluster.views.get_mut(&NodeId(3)).expect("known").provider_unreachable = true;
-    cluster.views.get_mut(&NodeId(1)).expect("known").describe_ok_age_ms = None;
+    cluster.view(3).provider_unreachable = true;
+    cluster.view(1).describe_ok_age_ms = None;
     let moves = cluster.run(10_000, Some(3));
     assert_eq!(moves[&3].1, Move::HandOver(NodeId(2)));
     // When nobody reaches it, the leader stays: it can still decide and explain.
@@ -229,7 +234,7 @@ fn a_leader_without_the_provider_hands_over_to_one_that_has_it() {
 fn who_has_a_slow_disk_stands_last_but_stands() {
     proves("lead.slow-disk-last");
     let mut cluster = Cluster::new();
-    cluster.views.get_mut(&NodeId(3)).expect("known").disk_slow_ms = Some(1_000);
+    cluster.view(3).disk_slow_ms = Some(1_000);
     let moves = cluster.run(8_000, None);
     assert!(moves[&1].0 < moves[&3].0 && moves[&2].0 < moves[&3].0, "{moves:?}");
 }
@@ -240,7 +245,7 @@ fn a_leader_with_a_slow_disk_hands_over_to_one_with_a_quick_one() {
     let slow = |nodes: &[u64]| {
         let mut cluster = Cluster::new().led_by(1, 0);
         for node in nodes {
-            cluster.views.get_mut(&NodeId(*node)).expect("known").disk_slow_ms = Some(3_000);
+            cluster.view(*node).disk_slow_ms = Some(3_000);
         }
         cluster
     };
@@ -249,10 +254,10 @@ fn a_leader_with_a_slow_disk_hands_over_to_one_with_a_quick_one() {
     assert_eq!(slow(&[1, 2, 3]).run(10_000, Some(1)), BTreeMap::new(), "nobody is better");
     // One that reaches no provider is of less use than one that is slow.
     let mut cluster = slow(&[2, 3]);
-    cluster.views.get_mut(&NodeId(1)).expect("known").provider_unreachable = true;
+    cluster.view(1).provider_unreachable = true;
     assert_eq!(cluster.run(10_000, Some(1))[&1].1, Move::HandOver(NodeId(3)));
     let mut cluster = slow(&[3]);
-    cluster.views.get_mut(&NodeId(1)).expect("known").provider_unreachable = true;
+    cluster.view(1).provider_unreachable = true;
     assert_eq!(cluster.run(10_000, Some(1))[&1].1, Move::HandOver(NodeId(2)), "and a quick one is of most");
 }
 
@@ -260,9 +265,9 @@ fn a_leader_with_a_slow_disk_hands_over_to_one_with_a_quick_one() {
 fn a_witness_with_a_slow_disk_does_not_get_the_leadership_back() {
     proves("lead.slow-disk-last");
     let mut cluster = Cluster::new().led_by(1, 0);
-    cluster.views.get_mut(&NodeId(3)).expect("known").disk_slow_ms = Some(1_000);
+    cluster.view(3).disk_slow_ms = Some(1_000);
     assert_eq!(cluster.run(400_000, Some(1)), BTreeMap::new());
-    cluster.views.get_mut(&NodeId(3)).expect("known").disk_slow_ms = None;
+    cluster.view(3).disk_slow_ms = None;
     assert_eq!(cluster.run(299_000, Some(1)), BTreeMap::new(), "it must be sound for a while first");
     assert_eq!(cluster.run(5_000, Some(1))[&1].1, Move::HandOver(NodeId(3)));
 }
@@ -272,8 +277,8 @@ fn throttling_or_a_denial_is_no_reason_to_hand_over() {
     proves("lead.never-for-throttling");
     let mut cluster = Cluster::new().led_by(1, 0);
     // A throttled or denied leader reports no success, and does not report the provider out of reach.
-    cluster.views.get_mut(&NodeId(1)).expect("known").describe_ok_age_ms = None;
-    cluster.views.get_mut(&NodeId(3)).expect("known").describe_ok_age_ms = None;
+    cluster.view(1).describe_ok_age_ms = None;
+    cluster.view(3).describe_ok_age_ms = None;
     assert_eq!(cluster.run(60_000, Some(1)), BTreeMap::new());
 }
 
@@ -281,8 +286,8 @@ fn throttling_or_a_denial_is_no_reason_to_hand_over() {
 fn not_back_to_the_same_node_within_five_minutes() {
     proves("lead.not-back-within-five-minutes");
     let mut cluster = Cluster::new().led_by(3, 0);
-    cluster.views.get_mut(&NodeId(3)).expect("known").provider_unreachable = true;
-    cluster.views.get_mut(&NodeId(1)).expect("known").describe_ok_age_ms = None;
+    cluster.view(3).provider_unreachable = true;
+    cluster.view(1).describe_ok_age_ms = None;
     assert_eq!(cluster.run(10_000, Some(3))[&3].1, Move::HandOver(NodeId(2)));
     assert_eq!(cluster.run(280_000, Some(3)), BTreeMap::new(), "node 2 had it less than five minutes ago");
     assert_eq!(cluster.run(20_000, Some(3))[&3].1, Move::HandOver(NodeId(2)));

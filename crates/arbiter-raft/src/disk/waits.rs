@@ -20,7 +20,7 @@ use tokio::time::{Instant, sleep};
 pub const SLOW: Duration = Duration::from_secs(1);
 
 /// A disk counts as slow for this long after its newest slow write: a disk that is ill is quick now and then.
-pub const SLOW_FOR: Duration = Duration::from_secs(10);
+const SLOW_FOR: Duration = Duration::from_secs(10);
 
 /// Between two barriers that try a slow disk.
 const TRY_EVERY: Duration = Duration::from_secs(3);

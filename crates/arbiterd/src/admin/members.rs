@@ -13,7 +13,7 @@ use arbiter_raft::{MemberError, ProposeError, RaftNode};
 use std::time::Duration;
 use tonic::{Response, Status};
 
-/// How long a readmission may take to be committed.
+/// How long an entry may take to be committed.
 const PROPOSE: Duration = Duration::from_secs(3);
 
 /// What is asked for.

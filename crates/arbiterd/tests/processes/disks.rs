@@ -32,7 +32,7 @@ async fn s7_a_node_that_lost_its_disk_waits_until_it_is_readmitted() {
     let readmit = Operation::Readmit(v1::Readmit { node: TWO.name().to_owned() });
     cluster.accepted(WITNESS, readmit).await;
     cluster.until_on(TWO, "private-1", "tunnel-2").await;
-    cluster.until_status(TWO, "all nodes heard", |status| status.voters_heard == 3).await;
+    cluster.until_all_heard(TWO).await;
     let log = cluster.log(TWO);
     assert_eq!(log.matches(HINT).count(), 1, "said once, not every second");
     assert!(log.contains("admitted to the cluster"));

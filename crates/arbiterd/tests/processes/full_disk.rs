@@ -51,6 +51,6 @@ async fn a_leader_whose_disk_is_full_ends_the_others_go_on_and_with_room_it_come
 
     disk.free();
     cluster.start_on(WITNESS, &disk);
-    cluster.until_status(WITNESS, "all nodes heard", |status| status.voters_heard == 3).await;
+    cluster.until_all_heard(WITNESS).await;
     cluster.judge().await;
 }

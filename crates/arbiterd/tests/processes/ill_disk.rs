@@ -51,7 +51,7 @@ async fn a_leader_whose_disk_fails_to_sync_ends_and_the_others_go_on() {
     cluster.until_on(TWO, "private-1", "tunnel-2").await;
     // As systemd starts it.
     cluster.start_node(WITNESS);
-    cluster.until_status(WITNESS, "all nodes heard", |status| status.voters_heard == 3).await;
+    cluster.until_all_heard(WITNESS).await;
     cluster.judge().await;
 }
 
@@ -83,7 +83,7 @@ async fn a_follower_whose_disk_becomes_read_only_ends_and_with_a_disk_it_comes_b
 
     disk.remount("rw").await;
     cluster.start_on(TWO, &disk);
-    cluster.until_status(TWO, "all nodes heard", |status| status.voters_heard == 3).await;
+    cluster.until_all_heard(TWO).await;
     cluster.judge().await;
 }
 

@@ -53,7 +53,7 @@ async fn comes_back(cluster: &mut Cluster) {
     cluster.tunnels[ONE.index()].fall_silent().await;
     cluster.until_on(TWO, "private-1", "tunnel-2").await;
     cluster.start_node(WITNESS);
-    cluster.until_status(ONE, "all nodes heard", |status| status.voters_heard == 3).await;
+    cluster.until_all_heard(ONE).await;
     cluster.judge().await;
 }
 

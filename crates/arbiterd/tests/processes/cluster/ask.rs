@@ -131,6 +131,11 @@ impl Cluster {
         .await
     }
 
+    /// Waits until all three nodes are heard.
+    pub async fn until_all_heard(&mut self, member: Member) {
+        self.until_status(member, "all nodes heard", |status| status.voters_heard == 3).await;
+    }
+
     /// Waits until all three nodes are heard, all routes are at home and right, and nothing is left to do.
     pub async fn until_well(&mut self) -> v1::StatusReply {
         let at_home = |route: &v1::RouteStatus| route.right && route.committed == route.home;
