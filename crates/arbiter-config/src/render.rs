@@ -109,6 +109,7 @@ fn probe(policy: &Policy, probe: &Probe, page: &mut Page) {
             page.text("child", child);
             page.text("vici", socket);
         }
+        ProbeKind::Forwarding => page.text("kind", "forwarding"),
     }
     page.text(
         "role",

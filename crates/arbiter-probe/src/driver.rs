@@ -1,6 +1,7 @@
 //! The one task that drives all probes.
 
 use crate::clients::Clients;
+use crate::forwarding::look;
 use crate::icmp::{Ended, ping};
 use crate::ipsec::ask;
 use crate::prober::Shared;
@@ -113,12 +114,13 @@ impl Driver {
         let Order { run, seq, listen_ms, aim } = order;
         let line = match &*aim {
             Aim::Icmp(icmp) => Some(self.clients.line(&icmp.key, now)),
-            Aim::Tcp(_) | Aim::Ipsec(_) => None,
+            Aim::Tcp(_) | Aim::Ipsec(_) | Aim::Forwarding(_) => None,
         };
         async move {
             let ended = match (&*aim, line) {
                 (Aim::Tcp(tcp), _) => Ended::good(connect(tcp, listen_ms).await),
                 (Aim::Ipsec(ipsec), _) => Ended::good(ask(ipsec).await),
+                (Aim::Forwarding(forwarding), _) => Ended::good(look(forwarding)),
                 (Aim::Icmp(icmp), Some(Ok(line))) => ping(&line, icmp, listen_ms).await,
                 (Aim::Icmp(_), Some(Err(refusal))) => Ended::good(Fate::Refused(refusal)),
                 (Aim::Icmp(_), None) => Ended::good(Fate::Silent),

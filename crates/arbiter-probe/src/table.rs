@@ -1,6 +1,7 @@
 //! All probes of this node: their machines, and whose turn is next. No I/O.
 
 use crate::clients::ClientKey;
+use crate::forwarding::ForwardingAim;
 use crate::icmp::IcmpAim;
 use crate::ipsec::IpsecAim;
 use crate::tcp::TcpAim;
@@ -27,6 +28,7 @@ pub(crate) enum Aim {
     Icmp(IcmpAim),
     Tcp(TcpAim),
     Ipsec(IpsecAim),
+    Forwarding(ForwardingAim),
 }
 
 /// One probe to send now.
@@ -155,7 +157,7 @@ impl Table {
     pub(crate) fn client_keys(&self) -> BTreeSet<ClientKey> {
         let icmp = self.runs.values().filter_map(|run| match &*run.aim {
             Aim::Icmp(aim) => Some(aim.key.clone()),
-            Aim::Tcp(_) | Aim::Ipsec(_) => None,
+            Aim::Tcp(_) | Aim::Ipsec(_) | Aim::Forwarding(_) => None,
         });
         icmp.collect()
     }
@@ -203,6 +205,7 @@ fn aim_of(probe: &Probe) -> Aim {
         }
         &ProbeKind::Tcp { port } => Aim::Tcp(TcpAim { target: probe.target, port, source, interface }),
         ProbeKind::Ipsec { child, socket } => Aim::Ipsec(IpsecAim::new(probe, child, socket)),
+        ProbeKind::Forwarding => Aim::Forwarding(ForwardingAim::of_family(probe.target)),
     }
 }
 

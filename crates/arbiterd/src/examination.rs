@@ -91,7 +91,7 @@ async fn no_vici(me: NodeId, policy: &Policy) -> Vec<Alarm> {
     let sockets: BTreeSet<&str> = of_ours
         .filter_map(|probe| match &probe.kind {
             ProbeKind::Ipsec { socket, .. } => Some(socket.as_str()),
-            ProbeKind::Icmp { .. } | ProbeKind::Tcp { .. } => None,
+            ProbeKind::Icmp { .. } | ProbeKind::Tcp { .. } | ProbeKind::Forwarding => None,
         })
         .collect();
     let mut alarms = Vec::new();

@@ -3,6 +3,7 @@
 //! Each race is a program of its own (`arbiter-lab net race`), in a lab of its own; several run side by side. Every result
 //! is kept in a file, so that a long study can be interrupted and gone on with.
 
+mod bounds;
 mod cells;
 mod labs;
 mod results;
@@ -89,7 +90,7 @@ pub(crate) async fn outage(args: &OutageArgs) -> anyhow::Result<ExitCode> {
         labs::run(&how, missing).await.context("not every race could be run")?;
     }
     let results = Results::read(&file)?;
-    let report = table::Report::of(&results, &cells, !args.quick);
+    let report = table::Report::of(&results, &cells, usize::try_from(runs)?, !args.quick);
     if args.json {
         println!("{}", serde_json::to_string(&report)?);
     } else {

@@ -1,6 +1,7 @@
 //! The tables: one for each fault, a line for each peer; and the judgement.
 
 use super::FORMAT;
+use super::bounds;
 use super::cells::{Cell, FLOOR, JUDGED, OURS, OURS_FAST};
 use super::results::{Results, Run};
 use serde::Serialize;
@@ -15,6 +16,10 @@ pub(super) struct Line {
     pub runs: usize,
     /// From a private subnet to the data centre: the median, the shortest, the longest, in milliseconds.
     pub to_site_ms: Option<Spread>,
+    /// What that median may be at most; nothing of the peers.
+    pub most_ms: Option<u64>,
+    /// The median that was measured elsewhere, if this one is far from it.
+    pub elsewhere_ms: Option<u64>,
     /// Runs whose outage had not ended when the run was over; it counts as long as it was seen to be.
     pub open: usize,
     /// The way back: the same.
@@ -72,12 +77,15 @@ impl Line {
     fn of(cell: Cell, runs: &[&Run]) -> Self {
         let all = |value: fn(&Run) -> u64| runs.iter().map(|run| value(run)).collect::<Vec<_>>();
         let some = |value: fn(&Run) -> Option<u64>| runs.iter().filter_map(|run| value(run)).collect();
+        let to_site_ms = spread(all(|run| run.to_site_ms));
         Self {
             peer: cell.peer.name,
             fault: cell.fault.name,
             cell,
             runs: runs.len(),
-            to_site_ms: spread(all(|run| run.to_site_ms)),
+            to_site_ms,
+            most_ms: bounds::most_ms(cell),
+            elsewhere_ms: to_site_ms.and_then(|it| bounds::apart(cell, it.median)),
             open: runs.iter().filter(|run| run.to_site_open).count(),
             to_vpc_ms: spread(all(|run| run.to_vpc_ms)),
             called_after_ms: median(some(|run| run.called_after_ms)),
@@ -102,8 +110,9 @@ impl Line {
             0 => String::new(),
             open => format!(", {open} not ended"),
         };
+        let most = self.most_ms.map_or(String::new(), |most| format!(", at most {most}"));
         format!(
-            "| {} | {} | {}{open} | {} | {} | {} | {} in {} runs | {} | {} |\n",
+            "| {} | {} | {}{open}{most} | {} | {} | {} | {} in {} runs | {} | {} |\n",
             self.cell.peer.title,
             self.runs,
             spread(self.to_site_ms),
@@ -119,12 +128,13 @@ impl Line {
 }
 
 impl Report {
-    /// Of these cells. `judged` is false if it is enough that each was measured: one run on a busy machine says no more.
-    pub fn of(results: &Results, cells: &[Cell], judged: bool) -> Self {
+    /// Of these cells, each of which should have been run so often. `judged` is false if it is enough that each was measured:
+    /// one run on a busy machine says no more.
+    pub fn of(results: &Results, cells: &[Cell], runs: usize, judged: bool) -> Self {
         let lines: Vec<_> = cells.iter().map(|cell| Line::of(*cell, &results.of(cell))).collect();
         let mut trouble = Vec::new();
-        for line in lines.iter().filter(|line| line.runs == 0) {
-            trouble.push(format!("{} has not met {}", line.peer, line.fault));
+        for line in lines.iter().filter(|line| line.runs < runs) {
+            trouble.push(format!("{} has met {} {} times of {runs}", line.peer, line.fault, line.runs));
         }
         for line in lines.iter().filter(|line| judged && line.is_ours()) {
             if line.wrong_moves + line.healthy_stopped > 0 {
@@ -132,6 +142,13 @@ impl Report {
                     "{} moved {} times wrongly and stopped {} gateways that were well: {}",
                     line.peer, line.wrong_moves, line.healthy_stopped, line.fault
                 ));
+            }
+            if let (Some(took), Some(most_ms)) = (line.to_site_ms, line.most_ms)
+                && took.median > most_ms
+            {
+                let (peer, fault, median) = (line.peer, line.fault, took.median);
+                trouble
+                    .push(format!("{peer} takes {median} ms, and {most_ms} at most are promised: {fault}"));
             }
         }
         let (compared, behind) = if judged { behind(&lines) } else { (0, Vec::new()) };
@@ -164,6 +181,16 @@ impl Report {
                 );
             }
             text += &line.row();
+        }
+        let apart =
+            self.cells.iter().filter_map(|line| Some((line, line.to_site_ms?.median, line.elsewhere_ms?)));
+        let apart: Vec<_> = apart
+            .map(|(line, median, elsewhere)| {
+                format!("{} / `{}` ({median} ms here, {elsewhere} there)", line.cell.peer.title, line.fault)
+            })
+            .collect();
+        if !apart.is_empty() {
+            text += &format!("\nFar from what was measured elsewhere: {}.\n", apart.join("; "));
         }
         text.trim_start().to_owned()
     }
@@ -218,7 +245,7 @@ mod tests {
 
     fn report(runs: Vec<Run>) -> Report {
         let cells = chosen(&["ours", "keepalived-best", "by-hand"], &["tunnel-cut"]);
-        Report::of(&Results(runs), &cells, true)
+        Report::of(&Results(runs), &cells, 1, true)
     }
 
     fn runs(ours: u64, theirs: u64) -> Vec<Run> {
@@ -232,23 +259,27 @@ mod tests {
         assert!(report.ok, "{:?}", report.trouble);
         assert!(report.summary().contains("in each of 1 comparisons"), "{}", report.summary());
         let text = report.markdown();
-        assert!(text.contains("| Route Arbiter | 1 | 400 (400–400) | 280 | 355 | 7000"), "{text}");
+        assert!(
+            text.contains("| Route Arbiter | 1 | 400 (400–400), at most 500 | 280 | 355 | 7000"),
+            "{text}"
+        );
     }
 
     #[test]
     fn a_quick_run_is_not_judged_but_must_have_been_measured() {
         let cells = chosen(&["ours", "by-hand"], &["tunnel-cut"]);
         let slow = Run { wrong_moves: 1, ..example("ours", "tunnel-cut", 900) };
-        assert!(!Report::of(&Results(vec![slow.clone()]), &cells, false).ok);
-        assert!(Report::of(&Results(vec![slow, example("by-hand", "tunnel-cut", 180)]), &cells, false).ok);
+        assert!(!Report::of(&Results(vec![slow.clone()]), &cells, 1, false).ok);
+        assert!(Report::of(&Results(vec![slow, example("by-hand", "tunnel-cut", 180)]), &cells, 1, false).ok);
     }
 
     #[test]
     fn behind_a_peer_or_a_cell_without_a_run_or_a_wrong_move_is_trouble() {
-        assert!(report(runs(700, 600)).trouble[0].contains("keepalived-best is not behind"));
+        assert!(report(runs(490, 480)).trouble[0].contains("keepalived-best is not behind"));
+        assert!(report(runs(501, 600)).trouble[0].contains("ours takes 501 ms, and 500 at most"));
         let mut without = runs(400, 600);
         without.remove(1);
-        assert!(report(without).trouble[0].contains("keepalived-best has not met tunnel-cut"));
+        assert!(report(without).trouble[0].contains("keepalived-best has met tunnel-cut 0 times of 1"));
         for spoil in [|run: &mut Run| run.wrong_moves = 1, |run: &mut Run| run.healthy_stopped = 1] {
             let mut wrong = runs(400, 600);
             spoil(&mut wrong[0]);

@@ -142,6 +142,7 @@ enum Kind {
     Icmp,
     Tcp,
     Ipsec,
+    Forwarding,
 }
 
 /// Each key that belongs to one kind alone, with core's word for it.
@@ -154,14 +155,15 @@ const KINDS_OWN: &[(Kind, &str, &str)] = &[
 ];
 
 impl Kind {
-    const WORDS: [(&'static str, Self); 3] =
-        [("icmp", Self::Icmp), ("tcp", Self::Tcp), ("ipsec", Self::Ipsec)];
+    const WORDS: [(&'static str, Self); 4] =
+        [("icmp", Self::Icmp), ("tcp", Self::Tcp), ("ipsec", Self::Ipsec), ("forwarding", Self::Forwarding)];
 
     const fn word(self) -> &'static str {
         match self {
             Self::Icmp => "icmp",
             Self::Tcp => "tcp",
             Self::Ipsec => "ipsec",
+            Self::Forwarding => "forwarding",
         }
     }
 
@@ -171,6 +173,7 @@ impl Kind {
             Self::Icmp => "an ICMP",
             Self::Tcp => "a TCP",
             Self::Ipsec => "an IPsec",
+            Self::Forwarding => "a forwarding",
         }
     }
 }
@@ -193,6 +196,7 @@ fn kind(table: &mut Table<'_, '_>) -> ProbeKind {
     }
     match kind {
         Kind::Icmp => ProbeKind::Icmp { size_bytes, dont_fragment },
+        Kind::Forwarding => ProbeKind::Forwarding,
         Kind::Tcp => {
             if table.value("port", "kind.port").is_none() {
                 table.missing("port", "kind.port", "22");

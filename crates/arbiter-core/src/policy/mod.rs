@@ -193,6 +193,9 @@ pub enum ProbeKind {
         /// The daemon's vici socket, where it is not at its usual place.
         socket: String,
     },
+    /// A look at the observer's own host: does its kernel forward packets of the target's family (`net.ipv4.ip_forward`)? What
+    /// the gateway itself sends passes without, so that no packet of its own can tell. Only of paths.
+    Forwarding,
 }
 
 /// What a probe is evidence about.
@@ -230,7 +233,7 @@ pub struct Probe {
     pub rise: u32,
     /// The timeout follows the round trip, and never goes below this.
     pub timeout_min_ms: u64,
-    /// The timeout follows the round trip, and never goes above this. With `ipsec` it is always this.
+    /// The timeout follows the round trip, and never goes above this. With `ipsec` or `forwarding` it is always this.
     pub timeout_max_ms: u64,
     /// Send from this address, where the host has several.
     #[serde(default)]

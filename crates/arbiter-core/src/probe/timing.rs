@@ -94,11 +94,11 @@ impl ProbeTiming {
 }
 
 impl From<&Probe> for ProbeTiming {
-    /// A question to a daemon on the same host has no round trip to adapt to: how soon it answers tells how busy the host is,
-    /// nothing about the tunnel. So its timeout is always the ceiling.
+    /// A question to a daemon on the same host, or its kernel, has no round trip to adapt to: how soon it answers tells how
+    /// busy the host is, nothing about the tunnel. So its timeout is always the ceiling.
     fn from(probe: &Probe) -> Self {
         let timeout_min_ms = match probe.kind {
-            ProbeKind::Ipsec { .. } => probe.timeout_max_ms,
+            ProbeKind::Ipsec { .. } | ProbeKind::Forwarding => probe.timeout_max_ms,
             ProbeKind::Icmp { .. } | ProbeKind::Tcp { .. } => probe.timeout_min_ms,
         };
         Self::new(probe.interval_ms, probe.fall, probe.rise, timeout_min_ms, probe.timeout_max_ms)

@@ -181,6 +181,9 @@ fn from_dice(mut dice: Dice) -> Policy {
         let mut advisory =
             any_probe(dice, format!("behind-{probe}"), Subject::Path("tunnel-1".into()), vec![NodeId(1)]);
         advisory.role = ProbeRole::Advisory;
+        if dice.flag() {
+            advisory = Probe { kind: ProbeKind::Forwarding, source: None, interface: None, ..advisory };
+        }
         policy.probes.push(advisory);
     }
     for table in 0..dice.tables {

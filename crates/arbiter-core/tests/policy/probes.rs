@@ -231,14 +231,52 @@ fn a_probe_that_asks_strongswan_is_of_a_path_and_sends_no_packet() {
 }
 
 #[test]
-fn strongswans_word_alone_is_warned_of() {
+fn a_gateways_own_word_alone_is_warned_of() {
     let mut policy = with_ipsec(|probe| probe.role = ProbeRole::Required);
-    let warning = "warning: paths[0]: only strongSwan's word decides about path `tunnel-1`: it may call a tunnel \
-                   installed through which nothing passes (add a required `icmp` probe to the far end of the tunnel)";
+    let warning = "warning: paths[0]: only its gateway's own word decides about path `tunnel-1`, and no packet: it may \
+                   be called sound while nothing passes (add a required `icmp` probe to the far end of the tunnel)";
     policy.probes[0].role = ProbeRole::Advisory;
     assert_eq!(problems(&policy), [warning]);
     policy.probes.remove(0);
     assert_eq!(problems(&policy), [warning]);
+    policy.probes.push(forwarding(Subject::Path("tunnel-1".into())));
+    assert_eq!(problems(&policy), [warning]);
+}
+
+/// A probe that looks whether the first gateway's kernel forwards.
+fn forwarding(subject: Subject) -> Probe {
+    let mut looking = probe("forwarding-1", subject, &[1], "169.254.100.1");
+    looking.kind = ProbeKind::Forwarding;
+    looking
+}
+
+#[test]
+fn a_probe_that_looks_whether_the_kernel_forwards_is_of_a_path_with_a_gateway_and_sends_no_packet() {
+    let with = |probe: Probe| {
+        let mut policy = reference();
+        policy.probes.push(probe);
+        policy
+    };
+    let tunnel = || Subject::Path("tunnel-1".into());
+    assert_eq!(problems(&with(forwarding(tunnel()))), Vec::<String>::new());
+    let no_gateway = "error: probes[4].subject: probe `forwarding-1` looks whether its observer's own host forwards, and that is \
+                      asked of a tunnel's gateway (make it evidence about a path that has a gateway)";
+    let found = problems(&with(Probe {
+        observers: vec![NodeId(1), NodeId(3)],
+        ..forwarding(Subject::Gateway("strongswan-2".into()))
+    }));
+    assert_eq!(found, [no_gateway]);
+    let mut direct = reference();
+    direct.paths[0].gateway = None;
+    direct.paths[0].target = Target::Gateway("vgw-0a1b2c3d".into());
+    direct.paths[0].observers = vec![NodeId(1)];
+    direct.probes.push(forwarding(tunnel()));
+    assert!(problems(&direct).iter().any(|it| it == no_gateway), "{:?}", problems(&direct));
+    let sends = "probe `forwarding-1` sends no packet: it asks on its own host (leave it out)";
+    let source = Probe { source: Some("172.16.1.157".parse().unwrap()), ..forwarding(tunnel()) };
+    assert_eq!(problems(&with(source)), [format!("error: probes[4].source: {sends}")]);
+    let interface = Probe { interface: Some("eth0".into()), ..forwarding(tunnel()) };
+    assert_eq!(problems(&with(interface)), [format!("error: probes[4].interface: {sends}")]);
 }
 
 /// What older policies say of probes is read as before, and the new kind is written by its name.
@@ -250,4 +288,6 @@ fn kinds_are_stored_by_name() {
     let text = serde_json::to_string(&kind).unwrap();
     assert_eq!(text, r#"{"ipsec":{"child":"tunnel","socket":"/run/charon.vici"}}"#);
     assert_eq!(serde_json::from_str::<ProbeKind>(&text).unwrap(), kind);
+    assert_eq!(serde_json::to_string(&ProbeKind::Forwarding).unwrap(), r#""forwarding""#);
+    assert_eq!(serde_json::from_str::<ProbeKind>(r#""forwarding""#).unwrap(), ProbeKind::Forwarding);
 }

@@ -121,8 +121,8 @@ pub(super) fn cluster_toml(pace: Pace, nodes: &[Node]) -> String {
 }
 
 /// Through each tunnel three: to its far end, to its far end with a packet that fills it, to what is behind the far
-/// router; all required. Beside them the gateway's strongSwan is asked for its child SA, which only warns. To each gateway
-/// one, from the other nodes.
+/// router; and a look whether the gateway forwards; all required. Beside them the gateway's strongSwan is asked for its child
+/// SA, which only warns. To each gateway one, from the other nodes.
 fn probes(pace: Pace) -> String {
     let mut text = String::new();
     for (gateway, side) in GATEWAYS.into_iter().zip(SIDES) {
@@ -138,6 +138,7 @@ fn probes(pace: Pace) -> String {
         let large = format!("size = {LARGE}\ndont_fragment = true\n");
         probe(&format!("large-{number}"), &path, side.inner_router, &large);
         probe(&format!("behind-{number}"), &path, side.behind, "");
+        probe(&format!("forwarding-{number}"), &path, side.inner_router, "kind = \"forwarding\"\n");
         let asks = format!("kind = \"ipsec\"\nchild = \"{CHILD}\"\nrole = \"advisory\"\n");
         probe(&format!("ipsec-{number}"), &path, side.router_public, &asks);
         probe(gateway.node.name(), &format!("gateway = \"{}\"", gateway.node), side.gateway_address, "");
@@ -180,7 +181,7 @@ mod tests {
                 let loaded = arbiter_config::parse(Path::new("/x/cluster.toml"), &text, node.name());
                 let loaded = loaded.unwrap_or_else(|refused| panic!("{refused}\n{text}"));
                 assert!(loaded.warnings.is_empty(), "{:?}", loaded.warnings);
-                assert_eq!(loaded.config.policy.probes.len(), 10);
+                assert_eq!(loaded.config.policy.probes.len(), 12);
             }
         }
     }

@@ -352,7 +352,8 @@ async fn start_endpoint(folder: &Path) -> anyhow::Result<EndpointHandle> {
     let roles = roles()?;
     let settings = EndpointSettings { listen, world: World::reference(), log_file, throttling: true, roles };
     let endpoint = Endpoint::start(settings).await?;
-    let latency = Effect::Latency { before_ms: EC2_LATENCY_MS / 2, after_ms: EC2_LATENCY_MS / 2 };
+    // A change takes effect with its answer: no sooner may be hoped for, and no outage is made to look shorter than it is.
+    let latency = Effect::Latency { before_ms: EC2_LATENCY_MS, after_ms: 0 };
     endpoint.faults().set(Fault::on("*", latency))?;
     Ok(endpoint)
 }

@@ -29,7 +29,7 @@ pub struct ProbeView {
     pub subject: String,
     /// Where it goes.
     pub target: String,
-    /// `icmp`, `tcp/PORT` or `ipsec/CHILD`.
+    /// `icmp`, `tcp/PORT`, `ipsec/CHILD` or `forwarding`.
     pub kind: String,
     /// `required` or `advisory`.
     pub role: String,

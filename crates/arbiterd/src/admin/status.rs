@@ -271,6 +271,7 @@ fn probes(look: &Look) -> Vec<v1::ProbeStatus> {
                     ProbeKind::Icmp { .. } => "icmp".to_owned(),
                     ProbeKind::Tcp { port } => format!("tcp/{port}"),
                     ProbeKind::Ipsec { child, .. } => format!("ipsec/{child}"),
+                    ProbeKind::Forwarding => "forwarding".to_owned(),
                 },
                 role: match probe.role {
                     ProbeRole::Required => "required",

@@ -148,7 +148,7 @@ f:61:10: error: probe.source: `fd00::1` can't send to `10.0.2.1`
 f:61:8: error: probe.kind: unknown kind `udp`
     61 | kind = "udp"
        |        ^^^^^
-  help: known: `icmp`, `tcp`, `ipsec`
+  help: known: `icmp`, `tcp`, `ipsec`, `forwarding`
 
 1 error
 "#,
@@ -209,7 +209,7 @@ fn probes_that_ask_strongswan() {
         r#"path = "tunnel-1""#,
         "path = \"tunnel-1\"\nkind = \"ipsec\"\nchild = \"tunnel\"",
         r#"
-f:33:1: warning: path: only strongSwan's word decides about path `tunnel-1`: it may call a tunnel installed through which nothing passes
+f:33:1: warning: path: only its gateway's own word decides about path `tunnel-1`, and no packet: it may be called sound while nothing passes
     33 | [[path]]
        | ^^^^^^^^
   help: add a required `icmp` probe to the far end of the tunnel
@@ -252,6 +252,27 @@ f:61:9: error: probe.child: an ICMP probe has no `child`
   help: leave it out, or write `kind = "ipsec"`
 
 1 error
+"#,
+    );
+}
+
+#[test]
+fn probes_that_look_whether_the_kernel_forwards() {
+    check(
+        r#"interval = "100ms""#,
+        "kind = \"forwarding\"\nsize = 56",
+        r#"
+f:58:11: error: probe.gateway: probe `host-2` looks whether its observer's own host forwards, and that is asked of a tunnel's gateway
+    58 | gateway = "gw-2"
+       |           ^^^^^^
+  help: make it evidence about a path that has a gateway
+
+f:62:8: error: probe.size: a forwarding probe has no `size`
+    62 | size = 56
+       |        ^^
+  help: leave it out, or write `kind = "icmp"`
+
+2 errors
 "#,
     );
 }

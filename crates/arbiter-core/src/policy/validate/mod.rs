@@ -8,11 +8,11 @@
 //! Messages name things, never fields: the place says which field, in the words of whoever shows it.
 
 mod cidr;
-mod ipsec;
 mod names;
 mod nearest;
 mod nodes;
 mod numbers;
+mod own_host;
 mod probes;
 mod site;
 mod topology;

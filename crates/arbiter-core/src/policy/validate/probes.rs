@@ -6,7 +6,7 @@
 
 use super::super::{Gateway, Path, Policy, Probe, ProbeKind, ProbeRole, Subject};
 use super::Findings;
-use super::ipsec;
+use super::own_host;
 use super::topology::{known_node, repeated, unknown};
 use crate::ids::{GatewayId, NodeId, PathId};
 use std::collections::{BTreeMap, BTreeSet};
@@ -51,14 +51,14 @@ pub(super) fn check(policy: &Policy, findings: &mut Findings) {
         }
         observers(policy, &hosted, &paths, i, probe, findings);
         addresses(i, probe, findings);
-        payload(i, probe, findings);
+        payload(policy, i, probe, findings);
         if probe.role == ProbeRole::Required {
             watchers.entry(&probe.subject).or_default().extend(&probe.observers);
         }
     }
     watched_gateways(policy, &watchers, findings);
     watched_paths(policy, &hosted, &watchers, findings);
-    ipsec::alone(policy, findings);
+    own_host::alone(policy, findings);
 }
 
 fn observers(
@@ -149,7 +149,7 @@ fn interface(i: usize, probe: &Probe, findings: &mut Findings) {
     }
 }
 
-fn payload(i: usize, probe: &Probe, findings: &mut Findings) {
+fn payload(policy: &Policy, i: usize, probe: &Probe, findings: &mut Findings) {
     match &probe.kind {
         ProbeKind::Icmp { size_bytes, .. } if *size_bytes > SIZE_BYTES_MAX => findings.error(
             format!("probes[{i}].kind.size_bytes"),
@@ -159,7 +159,8 @@ fn payload(i: usize, probe: &Probe, findings: &mut Findings) {
         ProbeKind::Tcp { port: 0 } => {
             findings.error(format!("probes[{i}].kind.port"), "0 is no port to connect to", "from 1 to 65535");
         }
-        ProbeKind::Ipsec { child, socket } => ipsec::check(i, probe, child, socket, findings),
+        ProbeKind::Ipsec { child, socket } => own_host::ipsec(i, probe, child, socket, findings),
+        ProbeKind::Forwarding => own_host::forwarding(policy, i, probe, findings),
         ProbeKind::Icmp { .. } | ProbeKind::Tcp { .. } => {}
     }
 }

@@ -211,9 +211,18 @@ impl<'a> Play<'a> {
     /// Waits until nothing is lost any more between these hosts.
     pub async fn flows(&self, hosts: &[Host]) -> anyhow::Result<()> {
         let among = |name: &str| hosts.iter().any(|host| host.name() == name);
+        self.arrive(|from, to| among(from) && among(to)).await
+    }
+
+    /// The same of what one of them sends to the other.
+    pub async fn flows_one_way(&self, from: Host, to: Host) -> anyhow::Result<()> {
+        self.arrive(|sender, receiver| sender == from.name() && receiver == to.name()).await
+    }
+
+    async fn arrive(&self, of: impl Fn(&str, &str) -> bool) -> anyhow::Result<()> {
         self.until("all packets arrive", |lab, _| {
             let lately = lab.meter.lately(FLOWS_FOR);
-            let streams = lately.0.iter().filter(|it| among(it.direction.from) && among(it.direction.to));
+            let streams = lately.0.iter().filter(|it| of(it.direction.from, it.direction.to));
             match streams.into_iter().find(|it| it.outage.lost > 0 || it.outage.sent == 0) {
                 Some(it) => Err(format!(
                     "{} of {} from {} to {} are lost",
