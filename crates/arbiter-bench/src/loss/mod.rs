@@ -46,7 +46,7 @@ const WAYS: [(&str, Way); 6] = [
     ("100 ms, fall 1", probe(100, 1, 20, 500)),
     ("100 ms, fall 3", probe(100, 3, 20, 500)),
     ("200 ms, fall 2", probe(200, 2, 20, 500)),
-    ("50 ms, fall 2 (`fast`)", probe(50, 2, 10, 250)),
+    ("40 ms, fall 2 (`fast`)", probe(40, 2, 10, 250)),
     ("three pings (the old script)", Way::ThreePings),
 ];
 

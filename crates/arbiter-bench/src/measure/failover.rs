@@ -21,18 +21,24 @@ pub(crate) struct Profile {
     pub name: &'static str,
     interval_ms: u64,
     fall: u64,
+    /// What each probe says.
     patience: &'static str,
+    /// What `[timing]` says.
+    timing: &'static str,
 }
 
 /// Everything on the way is at its default.
-pub(crate) const DEFAULTS: Profile = Profile { name: "default", interval_ms: 100, fall: 2, patience: "" };
+pub(crate) const DEFAULTS: Profile =
+    Profile { name: "default", interval_ms: 100, fall: 2, patience: "", timing: SOON_HOME };
 
 /// For lines that are known to be clean.
 pub(crate) const FAST: Profile = Profile {
     name: "fast",
-    interval_ms: 50,
+    interval_ms: 40,
     fall: 2,
-    patience: "interval = \"50ms\"\ntimeout_min = \"10ms\"\ntimeout_max = \"250ms\"",
+    patience: "interval = \"40ms\"\ntimeout_min = \"10ms\"\ntimeout_max = \"250ms\"",
+    timing: "report_interval = \"50ms\"\nreport_stale_after = \"150ms\"\n\
+             failback_after = \"500ms\"\nfailback_max = \"500ms\"\nfreeze_moves = 1000",
 };
 
 /// Not on the way from the fault to the call: how soon the route comes home, so that it can be cut again.
@@ -84,7 +90,7 @@ impl Place {
             tunnels: [tcp(&tunnels[0]), tcp(&tunnels[1])],
             hosts: [tcp(&host), tcp(&host)],
             patience: profile.patience,
-            timing: SOON_HOME,
+            timing: profile.timing,
             ..Case::at_rest(tcp(&host))
         };
         let cluster = Cluster::start(case, &run.bin_dir, &run.scratch).await?;
