@@ -98,7 +98,23 @@ pub(crate) async fn outage(args: &OutageArgs) -> anyhow::Result<ExitCode> {
     }
     eprintln!("bench: {}", report.summary());
     if let Some(path) = &args.write {
-        document::put(path, "outage", &format!("{}\n{}", report.markdown(), report.summary()))?;
+        document::put(path, "outage", &report.page())?;
     }
     Ok(if report.ok { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::path::Path;
+
+    /// The published tables come from the published runs, and from nothing else.
+    #[test]
+    fn the_document_shows_what_the_runs_beside_it_come_to() {
+        let docs = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs"));
+        let results = Results::read(&docs.join("outage.jsonl")).unwrap();
+        let report = table::Report::of(&results, &cells::chosen(&[], &[]), 20, true);
+        let page = document::shown(&docs.join("benchmarks.md"), "outage").unwrap();
+        assert_eq!(page, report.page().trim_end(), "write it anew: see docs/benchmarks.md, \"Outages\"");
+    }
 }

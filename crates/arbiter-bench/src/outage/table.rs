@@ -6,6 +6,9 @@ use super::cells::{Cell, FLOOR, JUDGED, OURS, OURS_FAST};
 use super::results::{Results, Run};
 use serde::Serialize;
 
+/// Cells without enough runs are named if they are no more than these.
+const NAMED_MOST: usize = 5;
+
 /// What all runs of a cell come to.
 #[derive(Debug, Serialize)]
 pub(super) struct Line {
@@ -133,8 +136,13 @@ impl Report {
     pub fn of(results: &Results, cells: &[Cell], runs: usize, judged: bool) -> Self {
         let lines: Vec<_> = cells.iter().map(|cell| Line::of(*cell, &results.of(cell))).collect();
         let mut trouble = Vec::new();
-        for line in lines.iter().filter(|line| line.runs < runs) {
-            trouble.push(format!("{} has met {} {} times of {runs}", line.peer, line.fault, line.runs));
+        let short: Vec<_> = lines.iter().filter(|line| line.runs < runs).collect();
+        if short.len() > NAMED_MOST {
+            trouble.push(format!("{} cells have been run less than {runs} times", short.len()));
+        } else {
+            let words =
+                |line: &&Line| format!("{} has met {} {} times of {runs}", line.peer, line.fault, line.runs);
+            trouble.extend(short.iter().map(words));
         }
         for line in lines.iter().filter(|line| judged && line.is_ours()) {
             if line.wrong_moves + line.healthy_stopped > 0 {
@@ -193,6 +201,11 @@ impl Report {
             text += &format!("\nFar from what was measured elsewhere: {}.\n", apart.join("; "));
         }
         text.trim_start().to_owned()
+    }
+
+    /// For the document.
+    pub fn page(&self) -> String {
+        format!("{}\n{}", self.markdown(), self.summary())
     }
 
     /// In one line.
@@ -280,6 +293,8 @@ mod tests {
         let mut without = runs(400, 600);
         without.remove(1);
         assert!(report(without).trouble[0].contains("keepalived-best has met tunnel-cut 0 times of 1"));
+        let none = Report::of(&Results::default(), &chosen(&[], &[]), 20, true);
+        assert_eq!(none.trouble, ["41 cells have been run less than 20 times"]);
         for spoil in [|run: &mut Run| run.wrong_moves = 1, |run: &mut Run| run.healthy_stopped = 1] {
             let mut wrong = runs(400, 600);
             spoil(&mut wrong[0]);

@@ -69,6 +69,14 @@ impl Pids {
     }
 }
 
+/// What a host without power says and hears: nothing.
+const DARK: &str = "\
+table ip dark {
+    chain in { type filter hook prerouting priority raw; policy drop; }
+    chain out { type filter hook output priority raw; policy drop; }
+}
+";
+
 /// A process that a host runs for as long as it is up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Service {
@@ -264,6 +272,9 @@ impl Machine {
 
     /// The host loses its power: everything in it is killed at once. Returns when it is gone.
     pub async fn lose_power(mut self) -> anyhow::Result<()> {
+        // In one instant nothing comes in or goes out any more. To kill takes tens of milliseconds, and until its namespace
+        // is gone the host's kernel would go on answering pings.
+        self.run(&["nft", "-f", "-"], DARK).await?;
         // All get the signal before any is waited for.
         for child in self.services.values_mut() {
             child.start_kill().ok();

@@ -115,13 +115,13 @@ impl Race<'_> {
     /// A fault that kills the way over side a; with nobody on guard, the call is made by hand at once.
     async fn kill(&self, made: &mut Made, name: FaultName) -> anyhow::Result<()> {
         *made = self.now(true);
-        self.fault(name).await?;
-        if self.order.peer == Peer::ByHand {
-            let words = peers::call_by_hand(GATEWAYS[0], GATEWAYS[1]);
-            let words: Vec<_> = words.iter().map(String::as_str).collect();
-            exec::run(&words, "").await?;
+        if self.order.peer != Peer::ByHand {
+            return self.fault(name).await;
         }
-        Ok(())
+        let words = peers::call_by_hand(GATEWAYS[0], GATEWAYS[1]);
+        let words: Vec<_> = words.iter().map(String::as_str).collect();
+        let (made, called) = tokio::join!(self.fault(name), exec::run(&words, ""));
+        called.map(drop).and(made)
     }
 
     async fn result(&self, mark: u64, made: &Made) -> anyhow::Result<RunResult> {
