@@ -1,9 +1,10 @@
 //! Probes that send no packet, but ask strongSwan or the kernel on the observer's own host: what they must name, and what
 //! their word is worth.
 
-use super::super::{Policy, Probe, ProbeKind, ProbeRole, Subject};
+use super::super::{Path, Policy, Probe, ProbeKind, ProbeRole, Subject};
 use super::Findings;
 use crate::ids::PathId;
+use std::collections::BTreeMap;
 
 /// Linux's `sun_path` has 108 bytes, the last of which is a zero.
 const SOCKET_BYTES_MAX: usize = 107;
@@ -44,12 +45,10 @@ pub(super) fn ipsec(i: usize, probe: &Probe, child: &str, socket: &str, findings
 }
 
 /// One probe that looks whether the kernel forwards. A path without a gateway leads through none of the observers' hosts.
-pub(super) fn forwarding(policy: &Policy, i: usize, probe: &Probe, findings: &mut Findings) {
-    let without_gateway =
-        |id: &PathId| policy.paths.iter().any(|path| path.id == *id && path.gateway.is_none());
+pub(super) fn forwarding(paths: &BTreeMap<&PathId, &Path>, i: usize, probe: &Probe, findings: &mut Findings) {
     let of_no_gateway = match &probe.subject {
         Subject::Gateway(_) => true,
-        Subject::Path(id) => without_gateway(id),
+        Subject::Path(id) => paths.get(id).is_some_and(|path| path.gateway.is_none()),
     };
     if of_no_gateway {
         findings.error(

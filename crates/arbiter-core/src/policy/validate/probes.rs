@@ -51,7 +51,7 @@ pub(super) fn check(policy: &Policy, findings: &mut Findings) {
         }
         observers(policy, &hosted, &paths, i, probe, findings);
         addresses(i, probe, findings);
-        payload(policy, i, probe, findings);
+        payload(&paths, i, probe, findings);
         if probe.role == ProbeRole::Required {
             watchers.entry(&probe.subject).or_default().extend(&probe.observers);
         }
@@ -149,7 +149,7 @@ fn interface(i: usize, probe: &Probe, findings: &mut Findings) {
     }
 }
 
-fn payload(policy: &Policy, i: usize, probe: &Probe, findings: &mut Findings) {
+fn payload(paths: &BTreeMap<&PathId, &Path>, i: usize, probe: &Probe, findings: &mut Findings) {
     match &probe.kind {
         ProbeKind::Icmp { size_bytes, .. } if *size_bytes > SIZE_BYTES_MAX => findings.error(
             format!("probes[{i}].kind.size_bytes"),
@@ -160,7 +160,7 @@ fn payload(policy: &Policy, i: usize, probe: &Probe, findings: &mut Findings) {
             findings.error(format!("probes[{i}].kind.port"), "0 is no port to connect to", "from 1 to 65535");
         }
         ProbeKind::Ipsec { child, socket } => own_host::ipsec(i, probe, child, socket, findings),
-        ProbeKind::Forwarding => own_host::forwarding(policy, i, probe, findings),
+        ProbeKind::Forwarding => own_host::forwarding(paths, i, probe, findings),
         ProbeKind::Icmp { .. } | ProbeKind::Tcp { .. } => {}
     }
 }
