@@ -33,14 +33,6 @@ pub(crate) fn put(path: &Path, suite: &str, results: &str) -> anyhow::Result<()>
     std::fs::write(path, text).with_context(|| format!("{} can't be written", path.display()))
 }
 
-/// What the document shows of a suite.
-#[cfg(test)]
-pub(crate) fn shown(path: &Path, suite: &str) -> anyhow::Result<String> {
-    let text = std::fs::read_to_string(path).with_context(|| format!("{} can't be read", path.display()))?;
-    let shown = text.split_once(&begin(suite)).and_then(|(_, rest)| rest.split_once(END));
-    Ok(shown.context("the document has no such place")?.0.trim().to_owned())
-}
-
 /// The text with other words between the two marks of a suite.
 fn replaced(text: &str, suite: &str, results: &str) -> Option<String> {
     let begin = begin(suite);

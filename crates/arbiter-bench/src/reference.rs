@@ -41,7 +41,9 @@ pub(crate) struct Case {
     pub more_probes: usize,
     /// Lines for the probes of paths and gateways.
     pub patience: &'static str,
-    /// Lines for `[timing]`.
+    /// Lines for `[timing]`: how often nodes report, and how soon a report is stale.
+    pub reports: &'static str,
+    /// The other lines for `[timing]`.
     pub timing: &'static str,
     /// Whether each node has a status port.
     pub status_ports: bool,
@@ -57,6 +59,7 @@ impl Case {
             routes: 2,
             more_probes: 0,
             patience: "",
+            reports: "",
             timing: "",
             status_ports: false,
         }
@@ -80,7 +83,8 @@ impl Case {
 
     /// The file that all nodes are started with.
     pub fn cluster_toml(&self) -> String {
-        let mut text = format!("version = 1\ncluster.name = \"bench\"\n\n[timing]\n{}\n", self.timing);
+        let mut text =
+            format!("version = 1\ncluster.name = \"bench\"\n\n[timing]\n{}{}\n", self.reports, self.timing);
         for (id, name) in NODES.iter().enumerate() {
             let (id, address) = (id + 1, self.address(name));
             text += &format!(

@@ -7,6 +7,7 @@ pub mod bound;
 pub mod calllog;
 pub mod demo;
 pub mod endpoint;
+pub mod fast;
 pub mod faults;
 pub mod flood;
 pub mod history;

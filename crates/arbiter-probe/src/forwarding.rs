@@ -32,7 +32,7 @@ pub(crate) fn look(aim: &ForwardingAim) -> Fate {
     let started = Instant::now();
     let said = std::fs::read_to_string(aim.file);
     match judge(aim, said) {
-        Ok(()) => Fate::Answered { rtt_us: u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX) },
+        Ok(()) => Fate::answered_after(started.elapsed()),
         Err(refusal) => Fate::Refused(refusal),
     }
 }

@@ -57,8 +57,7 @@ pub(crate) async fn ping(line: &Line, aim: &IcmpAim, listen_ms: u64) -> Ended {
         match pinger.ping(sequence, &aim.payload).await {
             Ok((packet, rtt)) => match reply(&packet) {
                 Reply::Echo => {
-                    let rtt_us = u64::try_from(rtt.as_micros()).unwrap_or(u64::MAX);
-                    return Ended::good(Fate::Answered { rtt_us });
+                    return Ended::good(Fate::answered_after(rtt));
                 }
                 Reply::Error(text) => return Ended::good(Fate::Refused(Refusal::Network(text))),
                 Reply::Other if attempt < MAX_REDIRECTS => {}

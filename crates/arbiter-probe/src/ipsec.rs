@@ -89,10 +89,7 @@ pub(crate) async fn ask(aim: &IpsecAim) -> Fate {
         return ours(format!("strongSwan at {socket} does not answer within {patience} ms"));
     };
     match found {
-        Ok(Found::Carrying) => {
-            let rtt_us = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
-            Fate::Answered { rtt_us }
-        }
+        Ok(Found::Carrying) => Fate::answered_after(started.elapsed()),
         Ok(Found::Not(why)) => Fate::Refused(Refusal::Network(why)),
         Err(why) => ours(why),
     }

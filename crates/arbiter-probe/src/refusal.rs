@@ -2,6 +2,7 @@
 
 use rustix::io::Errno;
 use std::io;
+use std::time::Duration;
 
 /// How one probe ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -12,6 +13,12 @@ pub(crate) enum Fate {
     Silent,
     /// It did not go through.
     Refused(Refusal),
+}
+
+impl Fate {
+    pub(crate) fn answered_after(rtt: Duration) -> Self {
+        Self::Answered { rtt_us: u64::try_from(rtt.as_micros()).unwrap_or(u64::MAX) }
+    }
 }
 
 /// Why it did not go through.

@@ -41,11 +41,11 @@ pub(crate) async fn connect(aim: &TcpAim, listen_ms: u64) -> Fate {
             Fate::Refused(Refusal::from_io(Stage::Send, &format!("connect to {place}"), &error))
         }
         Ok(Ok(stream)) => {
-            let rtt_us = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
+            let rtt = started.elapsed();
             // Closed by a reset: at ten a second, each polite ending would hold a port for a minute.
             // Where that fails the ending is a polite one.
             let _ = SockRef::from(&stream).set_linger(Some(Duration::ZERO));
-            Fate::Answered { rtt_us }
+            Fate::answered_after(rtt)
         }
     }
 }

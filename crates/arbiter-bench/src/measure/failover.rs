@@ -10,6 +10,7 @@ use crate::reference::{Case, NEAR, Watched};
 use crate::sheet::{Sheet, median};
 use anyhow::Context;
 use arbiter_lab::calllog::CallRecord;
+use arbiter_lab::fast;
 use arbiter_lab::targets::Target;
 use arbiter_proto::v1;
 use std::time::Duration;
@@ -23,23 +24,17 @@ pub(crate) struct Profile {
     fall: u64,
     /// What each probe says.
     patience: &'static str,
-    /// What `[timing]` says.
-    timing: &'static str,
+    /// What `[timing]` says of reports.
+    reports: &'static str,
 }
 
 /// Everything on the way is at its default.
 pub(crate) const DEFAULTS: Profile =
-    Profile { name: "default", interval_ms: 100, fall: 2, patience: "", timing: SOON_HOME };
+    Profile { name: "default", interval_ms: 100, fall: 2, patience: "", reports: "" };
 
 /// For lines that are known to be clean.
-pub(crate) const FAST: Profile = Profile {
-    name: "fast",
-    interval_ms: 40,
-    fall: 2,
-    patience: "interval = \"40ms\"\ntimeout_min = \"10ms\"\ntimeout_max = \"250ms\"",
-    timing: "report_interval = \"50ms\"\nreport_stale_after = \"150ms\"\n\
-             failback_after = \"500ms\"\nfailback_max = \"500ms\"\nfreeze_moves = 1000",
-};
+pub(crate) const FAST: Profile =
+    Profile { name: "fast", interval_ms: 40, fall: 2, patience: fast::PROBES, reports: fast::REPORTS };
 
 /// Not on the way from the fault to the call: how soon the route comes home, so that it can be cut again.
 const SOON_HOME: &str = "failback_after = \"500ms\"\nfailback_max = \"500ms\"\nfreeze_moves = 1000";
@@ -90,7 +85,8 @@ impl Place {
             tunnels: [tcp(&tunnels[0]), tcp(&tunnels[1])],
             hosts: [tcp(&host), tcp(&host)],
             patience: profile.patience,
-            timing: profile.timing,
+            reports: profile.reports,
+            timing: SOON_HOME,
             ..Case::at_rest(tcp(&host))
         };
         let cluster = Cluster::start(case, &run.bin_dir, &run.scratch).await?;

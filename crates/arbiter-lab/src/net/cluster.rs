@@ -5,6 +5,7 @@ use super::machine::{Machine, Service};
 use super::topology::{ENDPOINT_ADDRESS, ENDPOINT_PORT, Host, SIDES};
 use super::wall_clock;
 use crate::demo::cluster::{GATEWAYS, Node, topology_toml};
+use crate::fast;
 use crate::programs;
 use clap::ValueEnum;
 use std::collections::BTreeMap;
@@ -25,7 +26,7 @@ pub(super) enum Pace {
     /// More patience, for machines that are small and busy: a probe is Down after 600 ms (default 200 ms), a report stale
     /// after 1 s (300 ms), a leader silent after 1.5 s (0.9 s).
     Patient,
-    /// The `fast` profile, for lines that are known to be clean: a probe is Down after 80 ms, a report stale after 150 ms.
+    /// The profile of [`crate::fast`].
     Fast,
 }
 
@@ -43,7 +44,7 @@ impl Pace {
         match self {
             Self::Default => "",
             Self::Patient => "report_stale_after = \"1s\"\n",
-            Self::Fast => "report_interval = \"50ms\"\nreport_stale_after = \"150ms\"\n",
+            Self::Fast => fast::REPORTS,
         }
     }
 
@@ -51,7 +52,7 @@ impl Pace {
         match self {
             Self::Default => "",
             Self::Patient => "fall = 6\ntimeout_min = \"100ms\"\n",
-            Self::Fast => "interval = \"40ms\"\ntimeout_min = \"10ms\"\ntimeout_max = \"250ms\"\n",
+            Self::Fast => fast::PROBES,
         }
     }
 }

@@ -274,7 +274,7 @@ impl Machine {
     pub async fn lose_power(mut self) -> anyhow::Result<()> {
         // In one instant nothing comes in or goes out any more. To kill takes tens of milliseconds, and until its namespace
         // is gone the host's kernel would go on answering pings.
-        self.run(&["nft", "-f", "-"], DARK).await?;
+        self.nft(DARK).await?;
         // All get the signal before any is waited for.
         for child in self.services.values_mut() {
             child.start_kill().ok();

@@ -120,8 +120,9 @@ impl Race<'_> {
         }
         let words = peers::call_by_hand(GATEWAYS[0], GATEWAYS[1]);
         let words: Vec<_> = words.iter().map(String::as_str).collect();
-        let (made, called) = tokio::join!(self.fault(name), exec::run(&words, ""));
-        called.map(drop).and(made)
+        let (fault, call) = tokio::join!(self.fault(name), exec::run(&words, ""));
+        call?;
+        fault
     }
 
     async fn result(&self, mark: u64, made: &Made) -> anyhow::Result<RunResult> {

@@ -29,14 +29,13 @@ pub(super) async fn play(play: &mut Play<'_>) -> anyhow::Result<()> {
         Case::SiteTunnel | Case::SiteRouter => both_sides_move(play, Zone::B).await,
         Case::RemoteDead => both_sides_move(play, Zone::A).await,
         Case::CloudGateway => gateway_dies(play).await,
-        Case::MtuBlackHole => long_packets_vanish(play).await,
+        Case::MtuBlackHole | Case::IpForwardOff => only_the_cloud_notices(play).await,
         Case::GatewayCutOff => gateway_is_cut_off(play).await,
         Case::ZoneLost => zone_is_lost(play).await,
         Case::LineCut | Case::ArbiterdKilled | Case::WitnessLost => nothing_happens(play).await,
         Case::Loss => some_is_lost(play).await,
         Case::BothTunnels => both_tunnels_die(play).await,
         Case::ChildTerminated => child::is_terminated(play).await,
-        Case::IpForwardOff => forwarding_stops(play).await,
         Case::Rekey => keys_are_renewed(play).await,
         Case::WayBackFollows => follow::way_back_follows(play).await,
         Case::SiteCutOff => follow::site_is_cut_off(play).await,
@@ -106,11 +105,13 @@ async fn gateway_dies(play: &mut Play<'_>) -> anyhow::Result<()> {
     play.judge(&[away(zone), power(zone, "stop"), power(zone, "start"), home(zone)])
 }
 
-/// The route moves. The way back does not: short pings pass, and so do our short packets.
-async fn long_packets_vanish(play: &mut Play<'_>) -> anyhow::Result<()> {
+/// The route moves, and what the zone sends arrives. The routers' own tracking pings the gateway, which answers short pings:
+/// where that decides, the way back does not move.
+async fn only_the_cloud_notices(play: &mut Play<'_>) -> anyhow::Result<()> {
     let zone = Zone::A;
     play.break_it().await?;
     play.route_moves(zone).await?;
+    play.flows_one_way(Host::Private1, Host::OnPremises).await?;
     play.measure().await;
     play.judge(&[away(zone)])?;
     play.mend().await?;
@@ -234,19 +235,6 @@ async fn both_tunnels_die(play: &mut Play<'_>) -> anyhow::Result<()> {
     anyhow::ensure!(streams.iter().all(|stream| stream.outage.open), "packets still pass");
     play.mend().await?;
     play.judge_hands()
-}
-
-/// All that the gateway sends itself passes: only the look at its kernel tells. The route moves, and what the zone sends
-/// arrives. The routers' own tracking pings the gateway, which answers: where that decides, the way back does not move.
-async fn forwarding_stops(play: &mut Play<'_>) -> anyhow::Result<()> {
-    let zone = Zone::A;
-    play.break_it().await?;
-    play.route_moves(zone).await?;
-    play.flows_one_way(Host::Private1, Host::OnPremises).await?;
-    play.measure().await;
-    play.judge(&[away(zone)])?;
-    play.mend().await?;
-    play.judge(&[away(zone), home(zone)])
 }
 
 /// New keys for the tunnel and for what it carries, while packets flow.
